@@ -1,0 +1,2 @@
+//! `uds`: the command line of the index.
+fn main() {}

@@ -1,0 +1,2 @@
+//! `cargo xtask`: verification and chores.
+fn main() {}
