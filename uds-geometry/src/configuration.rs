@@ -179,7 +179,11 @@ impl Configuration {
         let pages = geometry.pages_per_volume() + u64::from(crate::HEADER_PAGES);
         if pages > u64::from(u32::MAX) {
             let wanted = "at most 4294967295, so that page numbers fit 32 bits";
-            return Err(GeometryError::OutOfRange { field: "pages per volume", found: pages, wanted });
+            return Err(GeometryError::OutOfRange {
+                field: "pages per volume",
+                found: pages,
+                wanted,
+            });
         }
         crate::VolumeIndexParameters::new(&geometry).map(drop)
     }
@@ -243,7 +247,8 @@ impl Configuration {
     pub fn memory_size(&self) -> Option<MemorySize> {
         let reduced = self.chapters_per_volume % 2 == 1;
         MemorySize::all().find(|&memory| {
-            let candidate = if self.is_sparse() { Self::sparse(memory) } else { Self::dense(memory) };
+            let candidate =
+                if self.is_sparse() { Self::sparse(memory) } else { Self::dense(memory) };
             *self == if reduced { candidate.reduced() } else { candidate }
         })
     }

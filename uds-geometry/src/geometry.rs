@@ -230,17 +230,13 @@ impl Geometry {
             chapter % slots
         } else if chapter > moved {
             let distance = chapter - moved;
-            if distance > self.remapping.physical_chapter {
-                distance % slots
-            } else {
-                distance - 1
-            }
+            if distance > self.remapping.physical_chapter { distance % slots } else { distance - 1 }
         } else if chapter == moved {
             self.remapping.physical_chapter
         } else {
             let distance = moved - chapter;
             // A chapter long gone may map to any slot.
-            if distance < slots { slots - distance } else { 0 }
+            slots.saturating_sub(distance)
         };
         PhysicalChapter::new(slot as u32)
     }
@@ -311,8 +307,7 @@ impl Geometry {
         chapter: VirtualChapter,
     ) -> bool {
         self.has_sparse_chapters(oldest, newest)
-            && chapter.get().saturating_add(self.dense_chapters_per_volume() as u64)
-                <= newest.get()
+            && chapter.get().saturating_add(self.dense_chapters_per_volume() as u64) <= newest.get()
     }
 }
 

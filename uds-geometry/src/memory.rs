@@ -106,10 +106,11 @@ impl MemorySize {
 
 impl fmt::Display for MemorySize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // `pad`, so that tables can align the sizes.
         if self.megabytes < MEGABYTES_PER_GIGABYTE {
-            write!(f, "{}M", self.megabytes)
+            f.pad(&format!("{}M", self.megabytes))
         } else {
-            write!(f, "{}G", self.whole_gigabytes())
+            f.pad(&format!("{}G", self.whole_gigabytes()))
         }
     }
 }
@@ -126,9 +127,7 @@ impl FromStr for MemorySize {
         let count: u32 = digits.parse().map_err(|_| refused())?;
         let megabytes = match unit.as_str() {
             "M" | "MB" | "MIB" => count,
-            "G" | "GB" | "GIB" => {
-                count.checked_mul(MEGABYTES_PER_GIGABYTE).ok_or_else(refused)?
-            }
+            "G" | "GB" | "GIB" => count.checked_mul(MEGABYTES_PER_GIGABYTE).ok_or_else(refused)?,
             _ => return Err(refused()),
         };
         match megabytes {
@@ -165,7 +164,9 @@ mod tests {
         for text in ["256M", "256mb", "256MiB", "1G", "1024M", "1024G", "16gib"] {
             assert!(text.parse::<MemorySize>().is_ok(), "{text}");
         }
-        for text in ["", "G", "0G", "0M", "1025G", "300M", "-1G", "1.5G", "256", "1T", "5000000G", "1é"] {
+        for text in
+            ["", "G", "0G", "0M", "1025G", "300M", "-1G", "1.5G", "256", "1T", "5000000G", "1é"]
+        {
             assert!(text.parse::<MemorySize>().is_err(), "{text}");
         }
     }

@@ -29,6 +29,8 @@ pub struct SubIndexParameters {
     pub chapter_count: u32,
     /// The mean delta, which chooses the delta code.
     pub mean_delta: u32,
+    /// The delta code of that mean.
+    pub coding: DeltaCoding,
     /// The bits that one chapter's entries are expected to take.
     pub chapter_size_bits: u64,
     /// The bytes that all delta lists may take, in all zones.
@@ -64,16 +66,11 @@ impl SubIndexParameters {
             chapter_bits,
             chapter_count: chapters,
             mean_delta,
+            coding,
             chapter_size_bits,
             memory_bytes: expected_bytes * 106 / 100,
             target_free_bytes: expected_bytes / 20,
         })
-    }
-
-    /// The delta code of this sub-index.
-    #[must_use]
-    pub fn coding(&self) -> DeltaCoding {
-        DeltaCoding::new(self.mean_delta).expect("checked when the parameters were made")
     }
 
     /// The delta list and the key of a name.
