@@ -1,0 +1,192 @@
+//! A storage in a regular file or on a block device.
+//!
+//! # Invariants
+//!
+//! 1. Whoever can write holds an exclusive advisory lock for as long as the storage lives; readers
+//!    hold a shared one. A second opener gets [`StorageError::InUse`] at once, in this process
+//!    and in any other; the lock dies with the process.
+//! 2. Nothing is created, resized or overwritten unless the caller asked for just that, and never
+//!    before the lock is held.
+//! 3. A file that could not be made in full is removed again, if it was new.
+
+mod options;
+mod reserve;
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::Duration;
+
+pub use options::FileOptions;
+
+use super::memory::system_time;
+use super::{Operation, Storage, StorageError, check_write};
+
+/// A storage in a regular file or on a block device, locked against other users.
+///
+/// ```
+/// use uds_volume::{FileStorage, Storage};
+///
+/// # let directory = tempfile::tempdir()?;
+/// let path = directory.path().join("index");
+/// let storage = FileStorage::create(&path, 1 << 20)?;
+/// storage.write_at(4096, b"a chapter")?;
+/// storage.sync()?;
+/// assert!(FileStorage::open(&path).is_err(), "it is in use");
+/// drop(storage);
+/// assert_eq!(FileStorage::open(&path)?.len(), 1 << 20);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct FileStorage {
+    file: File,
+    length: u64,
+    access: Access,
+}
+
+/// What may be done with an open file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    /// Reading only.
+    Read,
+    /// Reading and writing; syncs reach the device.
+    ReadWrite,
+    /// Reading and writing; syncs do nothing.
+    Ephemeral,
+}
+
+impl FileStorage {
+    /// Opens an existing file or block device for reading and writing.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::InUse`] where it is open elsewhere, [`StorageError::WrongKind`] where
+    /// `path` leads to a directory or the like, and [`StorageError::Path`] where the operating
+    /// system refuses.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StorageError> {
+        FileOptions::new().open(path)
+    }
+
+    /// Opens an existing file or block device for reading only. Several readers may do so at once,
+    /// but none while a writer has it open.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open).
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StorageError> {
+        FileOptions::new().read_only(true).open(path)
+    }
+
+    /// Creates a file of `bytes` bytes, with space on the file system for all of them, so that
+    /// no later write can fail for want of space. Its content reads as zeroes.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::AlreadyExists`] where the file exists, [`StorageError::NoSpace`] where the
+    /// file system has too little space (nothing is left behind then), and those of
+    /// [`open`](Self::open).
+    pub fn create(path: impl AsRef<Path>, bytes: u64) -> Result<Self, StorageError> {
+        FileOptions::new().create(path, bytes)
+    }
+}
+
+impl Storage for FileStorage {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StorageError> {
+        let mut done = 0;
+        while done < buffer.len() {
+            match self.file.read_at(&mut buffer[done..], offset.saturating_add(done as u64)) {
+                Ok(0) => {
+                    let wanted = buffer.len() as u64;
+                    return Err(StorageError::Truncated { offset, wanted, found: done as u64 });
+                }
+                Ok(count) => done += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => {
+                    let length = buffer.len() as u64;
+                    let operation = Operation::Read;
+                    return Err(StorageError::Io { operation, offset, length, source });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), StorageError> {
+        if self.access == Access::Read {
+            return Err(StorageError::ReadOnly);
+        }
+        check_write(self.length, offset, bytes.len())?;
+        // `write_all_at` repeats short and interrupted writes.
+        self.file.write_all_at(bytes, offset).map_err(|source| StorageError::Io {
+            operation: Operation::Write,
+            offset,
+            length: bytes.len() as u64,
+            source,
+        })
+    }
+
+    fn sync(&self) -> Result<(), StorageError> {
+        match self.access {
+            Access::Read => Err(StorageError::ReadOnly),
+            Access::ReadWrite => {
+                self.file.sync_data().map_err(|source| StorageError::Sync { source })
+            }
+            Access::Ephemeral => Ok(()),
+        }
+    }
+
+    fn len(&self) -> u64 {
+        self.length
+    }
+
+    fn now(&self) -> Duration {
+        system_time()
+    }
+
+    fn read_ahead(&self, offset: u64, bytes: u64) {
+        // A hint: whatever the kernel answers, the read itself will tell.
+        #[cfg(target_os = "linux")]
+        if let Some(bytes) = std::num::NonZeroU64::new(bytes) {
+            use rustix::fs::{Advice, fadvise};
+            let _ = fadvise(&self.file, offset, Some(bytes), Advice::WillNeed);
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = (offset, bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Guards against a read-only index that is written to, or believes that it synced.
+    #[test]
+    fn a_reader_cannot_write() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        drop(FileStorage::create(&path, 8192).unwrap());
+        let reader = FileStorage::open_read_only(&path).unwrap();
+        assert!(matches!(reader.write_at(0, &[1]), Err(StorageError::ReadOnly)));
+        assert!(matches!(reader.sync(), Err(StorageError::ReadOnly)));
+    }
+
+    // Guards against a file that grows behind the layout's back, and against zeroes for bytes
+    // that are not there.
+    #[test]
+    fn nothing_lies_beyond_the_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let storage = FileStorage::create(&path, 8192).unwrap();
+        assert!(matches!(
+            storage.write_at(8190, &[0; 4]),
+            Err(StorageError::BeyondEnd { offset: 8190, length: 4, storage_bytes: 8192 })
+        ));
+        assert!(matches!(
+            storage.read_at(8190, &mut [0; 4]),
+            Err(StorageError::Truncated { offset: 8190, wanted: 4, found: 2 })
+        ));
+        assert!(storage.read_at(u64::MAX, &mut [0; 4]).is_err());
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), 8192);
+    }
+}
