@@ -85,6 +85,15 @@ impl SparseBytes {
         }
     }
 
+    /// Takes over the blocks that a range of `other` lies in, without copying their bytes.
+    pub(crate) fn adopt(&mut self, other: &Self, offset: u64, length: usize) {
+        if length > 0 {
+            let (first, last) = blocks_of(offset, length);
+            let blocks = other.blocks.range(first..=last);
+            self.blocks.extend(blocks.map(|(&number, block)| (number, Arc::clone(block))));
+        }
+    }
+
     /// All bytes, copied.
     pub(crate) fn to_vec(&self) -> Vec<u8> {
         let mut bytes = vec![0; self.length as usize];
