@@ -50,7 +50,7 @@ use crate::storage::{
     Operation, OperationCounts, SparseBytes, Storage, StorageError, check_read, check_write,
 };
 use crate::sync::{Arc, Mutex, MutexGuard, lock};
-use random::Random;
+pub(crate) use random::Random;
 
 /// The bytes that a power cut keeps or loses as a whole.
 pub const SECTOR_BYTES: u64 = 512;
