@@ -1,6 +1,7 @@
 //! Storage, record pages and chapters of a UDS deduplication index.
 
 mod error;
+mod page_map;
 mod radix;
 mod record_page;
 mod storage;
@@ -11,6 +12,7 @@ mod testing;
 pub mod sim;
 
 pub use error::{VolumeError, Wanted};
+pub use page_map::IndexPageMap;
 pub use radix::RadixSorter;
 pub use record_page::{RecordPageEncoder, records_of_page, search_record_page};
 pub use storage::{
