@@ -1,5 +1,6 @@
 //! Storage, record pages and chapters of a UDS deduplication index.
 
+mod cache;
 mod error;
 mod page_map;
 mod radix;

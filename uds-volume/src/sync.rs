@@ -1,6 +1,6 @@
 //! The only module that names `std::sync`: a loom build replaces what it re-exports.
 
-pub(crate) use std::sync::{Arc, Mutex, MutexGuard, RwLock, atomic};
+pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock, atomic};
 
 /// Locks `mutex`.
 ///
@@ -10,4 +10,14 @@ pub(crate) use std::sync::{Arc, Mutex, MutexGuard, RwLock, atomic};
 #[track_caller]
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("no earlier holder of this lock may have panicked")
+}
+
+/// Waits on `condition`, as [`lock`] locks.
+///
+/// # Panics
+///
+/// As [`lock`].
+#[track_caller]
+pub(crate) fn wait<'a, T>(condition: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    condition.wait(guard).expect("no earlier holder of this lock may have panicked")
 }

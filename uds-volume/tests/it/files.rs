@@ -1,0 +1,276 @@
+//! Files: creation, locks, what is refused, and what a failure leaves behind.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+use std::process::{Command, Output};
+
+use uds_volume::{FileKind, FileOptions, FileStorage, Storage, StorageError};
+
+/// The variable that names the file for a test that runs again in a child process.
+const CHILD_PATH: &str = "UDS_VOLUME_TEST_PATH";
+
+/// Runs a child test of this binary in a shell, after `prelude`.
+fn run_child(test: &str, path: &Path, prelude: &str) -> Output {
+    Command::new("sh")
+        .arg("-c")
+        .arg(format!("{prelude} exec \"$0\" --exact \"$1\" --ignored --nocapture"))
+        .arg(std::env::current_exe().unwrap())
+        .arg(test)
+        .env(CHILD_PATH, path)
+        .output()
+        .unwrap()
+}
+
+fn assert_passed(output: &Output) {
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("1 passed"), "the child ran no test: {text}");
+}
+
+// Guards the create path: the size, the space behind it, and zeroes to start with.
+#[test]
+fn a_new_file_has_its_size_and_its_space() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("index");
+    let storage = FileStorage::create(&path, 1 << 20).unwrap();
+    assert_eq!(storage.len(), 1 << 20);
+    let mut bytes = vec![1; 1 << 20];
+    storage.read_at(0, &mut bytes).unwrap();
+    assert!(bytes.iter().all(|&byte| byte == 0));
+    let metadata = fs::metadata(&path).unwrap();
+    assert!(metadata.blocks() * 512 >= 1 << 20, "space was reserved");
+
+    let sparse = directory.path().join("sparse");
+    let storage = FileOptions::new().sparse(true).create(&sparse, 1 << 30).unwrap();
+    assert_eq!(storage.len(), 1 << 30);
+    assert!(fs::metadata(&sparse).unwrap().blocks() < 2048);
+}
+
+// Guards written data against a reopening that finds something else, at any alignment.
+#[test]
+fn what_was_written_is_read_after_a_reopening() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("index");
+    let bytes: Vec<u8> = (0..100_000_u32).map(|number| (number * 7 / 3) as u8).collect();
+    for ephemeral in [false, true] {
+        let options = FileOptions::new().ephemeral(ephemeral).overwrite(true);
+        let storage = options.create(&path, 1 << 20).unwrap();
+        storage.write_at(12_345, &bytes).unwrap();
+        storage.sync().unwrap();
+        drop(storage);
+        let storage = FileStorage::open_read_only(&path).unwrap();
+        storage.read_ahead(0, 1 << 30);
+        let mut found = vec![0; bytes.len()];
+        storage.read_at(12_345, &mut found).unwrap();
+        assert_eq!(found, bytes);
+    }
+}
+
+// Guards an existing index against a create that would wipe it out.
+#[test]
+fn an_existing_file_is_overwritten_on_request_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("precious");
+    fs::write(&path, b"precious").unwrap();
+    let error = FileStorage::create(&path, 4096).unwrap_err();
+    assert!(matches!(error, StorageError::AlreadyExists { .. }), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), b"precious");
+
+    let storage = FileOptions::new().overwrite(true).create(&path, 4096).unwrap();
+    assert_eq!(storage.len(), 4096);
+    let mut bytes = [0; 9];
+    storage.read_at(0, &mut bytes).unwrap();
+    assert_eq!(&bytes, b"precious\0", "the caller invalidates it, in its own order");
+}
+
+// Guards against two writers, and a writer under a reader, in one process (F9).
+#[test]
+fn a_second_opener_is_told_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("index");
+    let writer = FileStorage::create(&path, 4096).unwrap();
+    let in_use = |result: Result<FileStorage, StorageError>| match result {
+        Err(StorageError::InUse { path: named }) => assert_eq!(*named, *path),
+        other => panic!("{other:?}"),
+    };
+    in_use(FileStorage::open(&path));
+    in_use(FileStorage::open_read_only(&path));
+    in_use(FileOptions::new().overwrite(true).create(&path, 8192));
+    assert_eq!(fs::metadata(&path).unwrap().len(), 4096, "a refused create resized the file");
+    drop(writer);
+
+    let reader = FileStorage::open_read_only(&path).unwrap();
+    let _second_reader = FileStorage::open_read_only(&path).unwrap();
+    in_use(FileStorage::open(&path));
+    drop(reader);
+}
+
+// Guards against locks that only one process sees (F9).
+#[test]
+fn a_second_process_is_told_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("index");
+    let writer = FileStorage::create(&path, 4096).unwrap();
+    assert_passed(&run_child("files::child_finds_the_file_in_use", &path, ""));
+    drop(writer);
+    // The child keeps its lock until it is killed; the lock dies with it.
+    let output = run_child("files::child_dies_with_the_lock", &path, "");
+    assert!(!output.status.success());
+    drop(FileStorage::open(&path).unwrap());
+}
+
+#[test]
+#[ignore = "runs as a child process of another test"]
+fn child_finds_the_file_in_use() {
+    let path = std::env::var_os(CHILD_PATH).unwrap();
+    assert!(matches!(FileStorage::open(&path), Err(StorageError::InUse { .. })));
+    assert!(matches!(FileStorage::open_read_only(&path), Err(StorageError::InUse { .. })));
+}
+
+#[test]
+#[ignore = "runs as a child process of another test"]
+fn child_dies_with_the_lock() {
+    let path = std::env::var_os(CHILD_PATH).unwrap();
+    let _storage = FileStorage::open(path).unwrap();
+    std::process::abort();
+}
+
+// Guards a race of creators and openers: at most one may hold the file (F9).
+#[test]
+fn of_many_creators_one_wins() {
+    let directory = tempfile::tempdir().unwrap();
+    for round in 0..50 {
+        let path = directory.path().join(round.to_string());
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let create = || FileOptions::new().sparse(true).ephemeral(true).create(&path, 4096);
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(create)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "round {round}");
+    }
+}
+
+// Guards the full disk: a clear error that says how much is missing, and no half-made file (F6).
+#[test]
+fn a_file_too_large_for_its_file_system_is_not_left_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("index");
+    let error = FileStorage::create(&path, 1 << 60).unwrap_err();
+    assert!(error.is_out_of_space(), "{error}");
+    let StorageError::NoSpace { wanted, available, .. } = &error else { panic!("{error}") };
+    assert_eq!(*wanted, 1 << 60);
+    assert!(*available > 0 && *available < 1 << 60);
+    assert!(!path.exists());
+
+    fs::write(&path, b"precious").unwrap();
+    let error = FileOptions::new().overwrite(true).create(&path, 1 << 60).unwrap_err();
+    assert!(error.is_out_of_space(), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), b"precious");
+}
+
+// Guards the other ways to be refused space: a limit that shows only when space is reserved (F6).
+#[test]
+fn a_file_beyond_the_size_limit_is_not_left_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("index");
+    // Without the trap the limit would kill the process instead of failing the call.
+    let output =
+        run_child("files::child_creates_beyond_its_limit", &path, "trap '' XFSZ; ulimit -f 64;");
+    assert_passed(&output);
+    assert!(!path.exists());
+}
+
+#[test]
+#[ignore = "runs as a child process of another test"]
+fn child_creates_beyond_its_limit() {
+    let path = std::env::var_os(CHILD_PATH).unwrap();
+    for sparse in [false, true] {
+        let error = FileOptions::new().sparse(sparse).create(&path, 1 << 20).unwrap_err();
+        assert!(error.is_out_of_space(), "{error}");
+        let StorageError::NoSpace { source: Some(source), .. } = &error else { panic!("{error}") };
+        assert_eq!(source.kind(), ErrorKind::FileTooLarge);
+        assert!(!Path::new(&path).exists());
+    }
+}
+
+// Guards against opening what has no bytes at positions, or blocking on it.
+#[test]
+fn directories_and_pipes_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let cases = [
+        (directory.path(), FileKind::Directory),
+        (Path::new("/dev/null"), FileKind::CharacterDevice),
+        (pipe.as_path(), FileKind::Pipe),
+    ];
+    for (path, expected) in cases {
+        for result in [
+            FileStorage::open(path),
+            FileStorage::open_read_only(path),
+            FileStorage::create(path, 4096),
+            FileOptions::new().overwrite(true).create(path, 4096),
+        ] {
+            let error = result.unwrap_err();
+            let StorageError::WrongKind { kind, .. } = error else { panic!("{error}") };
+            assert_eq!(kind, expected);
+        }
+    }
+    assert!(directory.path().exists());
+}
+
+// Guards the errors that people meet first: no such file, no such directory, a dangling link.
+#[test]
+fn missing_files_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("missing");
+    let error = FileStorage::open(&missing).unwrap_err();
+    let StorageError::Path { path, source, .. } = &error else { panic!("{error}") };
+    assert_eq!((&**path, source.kind()), (missing.as_path(), ErrorKind::NotFound));
+    assert_eq!(error.to_string(), format!("cannot open {missing:?}"));
+
+    assert!(FileStorage::create(missing.join("index"), 4096).is_err());
+    let link = directory.path().join("link");
+    symlink(&missing, &link).unwrap();
+    assert!(FileStorage::open(&link).is_err());
+}
+
+// Guards read-only files: readable, and a writer is told why not.
+#[test]
+fn a_read_only_file_can_be_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("index");
+    drop(FileStorage::create(&path, 4096).unwrap());
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
+    let reader = FileStorage::open_read_only(&path).unwrap();
+    reader.read_at(0, &mut [1; 4096]).unwrap();
+    drop(reader);
+    match FileStorage::open(&path) {
+        Err(StorageError::Path { source, .. }) => {
+            assert_eq!(source.kind(), ErrorKind::PermissionDenied);
+        }
+        // The superuser may write to it all the same.
+        result => assert!(result.is_ok(), "{result:?}"),
+    }
+}
+
+// Guards against zeroes for what a truncation took away while the file was open.
+#[test]
+fn a_truncated_file_is_an_error_and_not_zeroes() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("index");
+    let storage = FileStorage::create(&path, 8192).unwrap();
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(5000).unwrap();
+    let error = storage.read_at(4096, &mut [0; 4096]).unwrap_err();
+    assert!(
+        matches!(error, StorageError::Truncated { offset: 4096, wanted: 4096, found: 904 }),
+        "{error}"
+    );
+    assert_eq!(
+        error.to_string(),
+        "the storage is too short: of 4096 bytes at byte 4096 it has only 904; it was truncated, \
+         or is not the storage of this index"
+    );
+}
