@@ -1,0 +1,70 @@
+//! Looking up names on index pages, and walking over a page to validate it.
+
+use uds_geometry::{Geometry, RecordName, RecordPageNumber};
+
+use super::entry_coding;
+use crate::list::{Defect, Mark, Position};
+use crate::page::IndexPageHeader;
+use crate::{DeltaError, ListDefect};
+
+/// Looks up a name on an index page: the record page that it may be on, or `None` where the
+/// chapter does not hold it.
+///
+/// `header` was parsed from `page`. A page that is found may be another name's, with the same list
+/// and key: only the record page itself tells.
+///
+/// # Errors
+///
+/// [`DeltaError::NoSuchList`] where the name's list is not on this page; [`DeltaError::CorruptPage`]
+/// and [`DeltaError::CorruptList`].
+pub fn search(
+    header: &IndexPageHeader,
+    page: &[u8],
+    geometry: &Geometry,
+    name: &RecordName,
+) -> Result<Option<RecordPageNumber>, DeltaError> {
+    let list = geometry.chapter_list(name);
+    let key = geometry.chapter_key(name).get();
+    let coding = entry_coding(geometry)?;
+    let view = header.list(page, list, &coding)?;
+    let in_list = |defect: Defect| defect.in_list(list);
+    let head = view.seek(Mark::default(), key).map_err(in_list)?;
+    if head.is_at_end || head.key != key {
+        return Ok(None);
+    }
+    let found = view.resolve(head, name).map_err(in_list)?;
+    Ok(Some(RecordPageNumber::new(view.value(found.offset))))
+}
+
+/// Walks over every list of an index page and checks that its entries make sense.
+///
+/// # Errors
+///
+/// [`DeltaError::CorruptPage`]; [`DeltaError::CorruptList`] where an entry cannot be decoded or
+/// names a record page that a chapter does not have.
+pub fn validate(
+    header: &IndexPageHeader,
+    page: &[u8],
+    geometry: &Geometry,
+) -> Result<(), DeltaError> {
+    let coding = entry_coding(geometry)?;
+    for list in header.lists() {
+        let view = header.list(page, list, &coding)?;
+        let mut position = Position::before(Mark::default());
+        loop {
+            position = view.next(&position).map_err(|defect| defect.in_list(list))?;
+            if position.is_at_end {
+                break;
+            }
+            if view.value(position.offset) >= geometry.record_pages_per_chapter() {
+                return Err(DeltaError::CorruptList {
+                    list,
+                    bit_offset: position.offset,
+                    size_bits: view.size,
+                    defect: ListDefect::ValueTooLarge,
+                });
+            }
+        }
+    }
+    Ok(())
+}
