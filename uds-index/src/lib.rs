@@ -1,1 +1,57 @@
-//! uds-index
+//! A deduplication index: a map from 16-byte names to 16-byte data for hundreds of millions of
+//! records, in about three bytes of memory each, that forgets its oldest records when it is full.
+//!
+//! It is the index under Linux's dm-vdo (UDS), as a library. What it stores has the format of the
+//! kernel's, byte for byte. See [`Index`] for a complete example.
+//!
+//! - [`Index`]: create, open, post, query, save, close.
+//! - [`Batch`]: many requests at once, which is how to be fast.
+//! - [`IndexInfo`]: what an index says of itself, without opening it.
+//! - [`uds_volume::Storage`]: where an index lives; [`uds_geometry::Configuration`]: how large
+//!   it is.
+//!
+//! What the index promises after a crash is in the workspace's `docs/fault-model.md`; how
+//! it works, in `docs/architecture.md`.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use uds_geometry::{Configuration, LayoutSizes, RecordData, RecordName};
+//! use uds_index::{Batch, CreateOptions, Index};
+//! use uds_volume::MemoryStorage;
+//!
+//! let configuration = Configuration::tiny(false);
+//! let bytes = LayoutSizes::new(&configuration.geometry())?.total_bytes();
+//! let storage = Arc::new(MemoryStorage::new(bytes));
+//! let index = Index::create(storage, &configuration, &CreateOptions::default())?;
+//!
+//! let blocks = [b"one", b"two", b"one"];
+//! let mut batch = Batch::new();
+//! for (place, block) in blocks.iter().enumerate() {
+//!     batch.post(RecordName::of_block(*block), RecordData::new([place as u8; 16]));
+//! }
+//! index.run(&mut batch)?;
+//! let duplicates = batch.answers().flatten().flatten().filter(|answer| answer.is_found());
+//! assert_eq!(duplicates.count(), 1);
+//! # Ok::<(), uds_index::IndexError>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod engine;
+mod error;
+mod index;
+mod info;
+mod layout;
+mod nonce;
+mod open_chapter;
+mod queue;
+mod request;
+mod statistics;
+mod sync;
+mod volume_index;
+
+pub use error::{ErrorKind, IndexError, UncleanReason};
+pub use index::{CreateOptions, Index, OpenOptions};
+pub use info::{IndexInfo, SaveState, SavedState};
+pub use queue::Ticket;
+pub use request::{Answer, Batch, Operation, Region, Request};
+pub use statistics::Statistics;

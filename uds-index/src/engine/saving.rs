@@ -1,0 +1,176 @@
+//! Saving the state of an index to a save slot, and loading it (specification, sections 10.7
+//! and 11.9).
+
+use uds_delta_index::IndexPageHeader;
+use uds_geometry::{Geometry, SubIndexParameters, VirtualChapter, ZoneCount};
+use uds_volume::Volume;
+
+use super::{Contents, Engine, empty_open_chapters};
+use crate::error::{ErrorKind, UncleanReason};
+use crate::layout::{Layout, RegionReader, RegionWriter, Save};
+use crate::sync::Arc;
+use crate::{IndexError, open_chapter, volume_index};
+
+/// The largest chapter number that a save may have: chapters can be added to it for longer than any
+/// device lasts, before 64 bits overflow.
+const MAX_CHAPTER: u64 = u64::MAX - (1 << 40);
+
+impl Engine {
+    /// Saves the index, unless the save on storage is as good.
+    ///
+    /// # Errors
+    ///
+    /// [`IndexError::Poisoned`] where this or an earlier write failed. An older save that still
+    /// stands is left alone.
+    pub(crate) fn save(&mut self) -> Result<(), IndexError> {
+        self.flush()?;
+        if self.save_stands && !self.zones.iter().any(|zone| zone.is_changed) {
+            return Ok(());
+        }
+        self.write_save().map_err(|error| self.poison_with(Arc::new(error)))?;
+        self.save_stands = true;
+        for zone in &mut self.zones {
+            zone.is_changed = false;
+        }
+        Ok(())
+    }
+
+    fn write_save(&mut self) -> Result<(), IndexError> {
+        let slot = self.layout.begin_save()?;
+        let place = self.layout.slot(slot);
+        let storage = &**self.layout.storage();
+
+        let mut out = RegionWriter::new(storage, place.open_chapter(self.zone_count));
+        let open: Vec<_> = self.zones.iter().map(|zone| &zone.open).collect();
+        open_chapter::save(&open, &mut out)?;
+        out.finish()?;
+
+        for (id, zone) in self.zone_count.zones().zip(&self.zones) {
+            let mut out = RegionWriter::new(storage, place.volume_index(id, self.zone_count));
+            let nonce = self.layout.volume_nonce();
+            volume_index::save(&zone.index, id, self.zone_count, nonce, &mut out)?;
+            out.finish()?;
+        }
+
+        let mut out = RegionWriter::new(storage, place.page_map());
+        self.volume.page_map().save(&mut out)?;
+        out.finish()?;
+
+        let zone = &self.zones[0];
+        self.layout.commit_save(slot, self.zone_count, zone.newest, zone.oldest)
+    }
+}
+
+/// Loads the latest save.
+///
+/// # Errors
+///
+/// [`IndexError::NotSavedCleanly`] where there is none, where chapters were written after it, or
+/// where it makes no sense; the older save is not tried, because it may be stale (trap 20). Failures
+/// of the storage, and want of memory, stay what they are: a rebuild would not mend them.
+pub(super) fn load(
+    layout: &Layout,
+    geometry: &Geometry,
+    parameters: &Arc<SubIndexParameters>,
+    volume: &Volume,
+    zone_count: ZoneCount,
+) -> Result<Contents, IndexError> {
+    let Some((slot, save)) = layout.latest_save() else {
+        return Err(IndexError::NotSavedCleanly { reason: UncleanReason::NoSave });
+    };
+    load_save(layout, geometry, parameters, volume, zone_count, (slot, save)).map_err(|error| {
+        match error.kind() {
+            ErrorKind::NotSavedCleanly | ErrorKind::Io | ErrorKind::Resources => error,
+            _ => IndexError::NotSavedCleanly { reason: UncleanReason::Unusable(Box::new(error)) },
+        }
+    })
+}
+
+fn load_save(
+    layout: &Layout,
+    geometry: &Geometry,
+    parameters: &Arc<SubIndexParameters>,
+    volume: &Volume,
+    zone_count: ZoneCount,
+    (slot, save): (usize, Save),
+) -> Result<Contents, IndexError> {
+    let place = layout.slot(slot);
+    check_window(geometry, &save, place.first_block())?;
+    let storage = &**layout.storage();
+
+    let mut open = empty_open_chapters(geometry, zone_count)?;
+    let region = place.open_chapter(save.zones);
+    let dropped = open_chapter::load(
+        &mut open,
+        |record| parameters.zone_of(parameters.locate(&record.name).0, zone_count),
+        geometry.records_per_chapter(),
+        &mut RegionReader::new(storage, region),
+        region.start,
+    )?;
+    if dropped > 0 {
+        tracing::info!(dropped, "the open chapter did not fit the zones");
+    }
+
+    let saved = volume_index::Saved {
+        streams: save
+            .zones
+            .zones()
+            .map(|zone| RegionReader::new(storage, place.volume_index(zone, save.zones)))
+            .collect(),
+        nonce: layout.volume_nonce(),
+        newest: save.newest,
+        first_block: place.volume_index(uds_geometry::ZoneId::ZERO, save.zones).start,
+    };
+    let indexes = volume_index::load(saved, parameters, zone_count)?;
+
+    volume.page_map().load(&mut RegionReader::new(storage, place.page_map()))?;
+    check_volume(volume, &save)?;
+    Ok(Contents { newest: save.newest, oldest: save.oldest, open, indexes })
+}
+
+/// Checks that the saved chapter numbers make a window.
+fn check_window(geometry: &Geometry, save: &Save, block: u64) -> Result<(), IndexError> {
+    let (newest, oldest) = (save.newest.get(), save.oldest.get());
+    let corrupt = |field, found, expected| {
+        Err(IndexError::Corrupt { structure: "saved state", block, field, found, expected })
+    };
+    if newest > MAX_CHAPTER {
+        return corrupt("newest chapter", newest, MAX_CHAPTER);
+    }
+    if oldest > newest {
+        return corrupt("oldest chapter", oldest, newest);
+    }
+    let chapters = u64::from(geometry.chapters_per_volume());
+    if newest - oldest > chapters {
+        return corrupt("number of chapters", newest - oldest, chapters);
+    }
+    Ok(())
+}
+
+/// Checks the save against the volume: the newest closed chapter must be there, and the chapter
+/// that was open must not, for it would have been written after the save.
+fn check_volume(volume: &Volume, save: &Save) -> Result<(), IndexError> {
+    let mut pages = Vec::new();
+    if is_on_volume(volume, save.newest, &mut pages)? {
+        return Err(IndexError::NotSavedCleanly { reason: UncleanReason::WrittenSince });
+    }
+    match save.newest.previous() {
+        Some(chapter) if chapter >= save.oldest && !is_on_volume(volume, chapter, &mut pages)? => {
+            let reason = UncleanReason::ChapterMissing { chapter };
+            Err(IndexError::NotSavedCleanly { reason })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the first page of a chapter's slot says that the slot holds the chapter.
+fn is_on_volume(
+    volume: &Volume,
+    chapter: VirtualChapter,
+    pages: &mut Vec<u8>,
+) -> Result<bool, IndexError> {
+    volume.read_index_pages(volume.geometry().physical_chapter(chapter), pages)?;
+    let first = &pages[..volume.geometry().bytes_per_page() as usize];
+    let header = IndexPageHeader::parse(first, volume.nonce());
+    Ok(header.is_ok_and(|header| header.chapter() == chapter))
+}

@@ -1,0 +1,312 @@
+//! What can go wrong with an index, told to people.
+
+use std::io;
+use crate::sync::Arc;
+
+use uds_delta_index::DeltaError;
+use uds_geometry::{GeometryError, Nonce, VirtualChapter};
+use uds_volume::{StorageError, VolumeError};
+
+/// Why an operation on an index failed.
+///
+/// [`kind`](Self::kind) sorts the cases for callers that act on them; `Display` is for people.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IndexError {
+    /// There is no index where one was looked for.
+    #[error(
+        "there is no index at block {block}: it begins with {found:#018x}, not with the magic \
+         number of an index. Check the path and the offset, or create an index"
+    )]
+    NotAnIndex {
+        /// The block that was read, counted from the start of the storage.
+        block: u64,
+        /// Its first eight bytes.
+        found: u64,
+    },
+    /// The storage ends before the index does.
+    #[error(
+        "the storage is too short for the index in it: {found} bytes where {wanted} are needed. \
+         It was truncated, or only partly copied"
+    )]
+    Truncated {
+        /// Bytes that the index needs, its offset included.
+        wanted: u64,
+        /// Bytes that the storage has.
+        found: u64,
+    },
+    /// The storage is too small for a new index.
+    #[error(
+        "the storage is too small for the new index: {available} bytes where {needed} are needed. \
+         Choose a smaller memory size, a smaller offset, or a larger device"
+    )]
+    TooSmall {
+        /// Bytes that the index needs, its offset included.
+        needed: u64,
+        /// Bytes that the storage has.
+        available: u64,
+    },
+    /// The index was converted for LVM (super block version 7).
+    #[error(
+        "the index at block {block} was converted for LVM (super block version 7), which is not \
+         supported yet"
+    )]
+    ConvertedIndex {
+        /// The block of the super block.
+        block: u64,
+    },
+    /// A part of the index has a version that this library does not know.
+    #[error(
+        "the {structure} has version {found}, and only {supported} is supported: another program \
+         wrote it, or it is damaged"
+    )]
+    UnsupportedVersion {
+        /// Which part.
+        structure: &'static str,
+        /// Its version.
+        found: u64,
+        /// The versions that would do.
+        supported: &'static str,
+    },
+    /// A part of the index holds something that it cannot hold.
+    #[error(
+        "the {structure} at block {block} is damaged: its {field} is {found} where {expected} \
+         was expected"
+    )]
+    Corrupt {
+        /// Which part.
+        structure: &'static str,
+        /// The block where it begins, counted from the start of the storage.
+        block: u64,
+        /// Which field of it.
+        field: &'static str,
+        /// What the field holds.
+        found: u64,
+        /// What it should hold, or the limit that it exceeds.
+        expected: u64,
+    },
+    /// The config block describes an index that cannot exist.
+    #[error("the config block at block {block} is damaged: it describes an impossible index")]
+    ImpossibleConfiguration {
+        /// The block number.
+        block: u64,
+        /// Which number, and why.
+        source: GeometryError,
+    },
+    /// The index is not of the shape that the caller expects.
+    #[error(
+        "the index has another configuration: its {field} is {found}, not {wanted}. Open it with \
+         the memory size that it was created with"
+    )]
+    ConfigurationMismatch {
+        /// Which number.
+        field: &'static str,
+        /// What the index has.
+        found: u32,
+        /// What the caller expects.
+        wanted: u32,
+    },
+    /// The index belongs to another client.
+    #[error("the index has nonce {found}, not {wanted}: it belongs to something else")]
+    NonceMismatch {
+        /// The client nonce in the config block.
+        found: Nonce,
+        /// What the caller expects.
+        wanted: Nonce,
+    },
+    /// The index was not closed cleanly.
+    #[error("the index was not closed cleanly, and has to be rebuilt from its volume")]
+    NotSavedCleanly {
+        /// How that shows.
+        #[source]
+        reason: UncleanReason,
+    },
+    /// An entry was to be made for a chapter that is not in the window.
+    #[error("chapter {chapter} is not in the window, which is {oldest} to {newest}")]
+    OutsideWindow {
+        /// The chapter.
+        chapter: VirtualChapter,
+        /// The first chapter of the window.
+        oldest: VirtualChapter,
+        /// The last chapter of the window, which is open.
+        newest: VirtualChapter,
+    },
+    /// Something that this version of the library cannot do yet.
+    #[error("{what} is not supported yet")]
+    Unsupported {
+        /// What it is.
+        what: &'static str,
+    },
+    /// A write or a sync failed earlier, so the index no longer takes changes.
+    #[error(
+        "the index takes no more changes since a write failed; it will not be saved, and has to be \
+         rebuilt when it is opened next"
+    )]
+    Poisoned {
+        /// The first failure.
+        #[source]
+        cause: Arc<IndexError>,
+    },
+    /// Requests of a batch have no answer.
+    #[error("{failed} requests of the batch failed, the first at position {first}")]
+    RequestsFailed {
+        /// How many.
+        failed: usize,
+        /// The position of the first of them in the batch, from 0.
+        first: usize,
+        /// Why that one failed.
+        source: Arc<IndexError>,
+    },
+    /// The index is closed.
+    #[error("the index is closed")]
+    Closed,
+    /// A thread of the index panicked: a bug of this library.
+    #[error("a thread of the index panicked, which is a bug: please report it")]
+    Panicked,
+    /// A chapter was to be closed that no zone has filled: a bug of this library.
+    #[error("a chapter was closed that no zone had filled, which is a bug: please report it")]
+    NothingToClose,
+    /// A thread could not be started.
+    #[error("no thread could be started for the {thread}")]
+    Thread {
+        /// What the thread is for.
+        thread: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+    /// There is not enough memory.
+    #[error("{bytes} bytes of memory for the {what} could not be had")]
+    OutOfMemory {
+        /// What the memory is for.
+        what: &'static str,
+        /// How much.
+        bytes: u64,
+    },
+    /// The configuration is impossible.
+    #[error(transparent)]
+    Geometry(#[from] GeometryError),
+    /// The volume could not be read or written, or holds something that it cannot hold.
+    #[error(transparent)]
+    Volume(#[from] VolumeError),
+    /// A delta list could not be changed or read.
+    #[error("the volume index failed")]
+    VolumeIndex(#[from] DeltaError),
+    /// The storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A stream of a save could not be read or written.
+    #[error("a save could not be read or written")]
+    Stream(#[source] io::Error),
+}
+
+/// How it shows that an index was not closed cleanly.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UncleanReason {
+    /// Neither save slot holds a save.
+    #[error("no save slot holds a save")]
+    NoSave,
+    /// The saved open chapter was discarded because chapters were written after the save.
+    #[error("chapters were written after the last save")]
+    WrittenSince,
+    /// A chapter that the save names is not on the volume.
+    #[error("chapter {chapter}, which the last save names, is not on the volume")]
+    ChapterMissing {
+        /// The chapter.
+        chapter: VirtualChapter,
+    },
+    /// The save is there, but cannot be used.
+    #[error("its last save cannot be used")]
+    Unusable(#[source] Box<IndexError>),
+}
+
+/// The kinds of failures, for callers that act on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// There is no index there.
+    NotAnIndex,
+    /// There is an index, but not the one that the caller means.
+    Mismatch,
+    /// The index has a version that this library does not support.
+    UnsupportedVersion,
+    /// The index is damaged.
+    Damaged,
+    /// The index has to be rebuilt before it can be used.
+    NotSavedCleanly,
+    /// Another process, or another part of this one, has the index open.
+    InUse,
+    /// The storage is too small or full.
+    NoSpace,
+    /// An argument makes no sense, or asks for what is not supported.
+    InvalidArgument,
+    /// The index takes no changes since a write failed.
+    Poisoned,
+    /// The index is closed.
+    Closed,
+    /// A bug of this library.
+    Bug,
+    /// There is not enough memory, or no thread could be started.
+    Resources,
+    /// The storage failed.
+    Io,
+}
+
+impl IndexError {
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotAnIndex { .. } => ErrorKind::NotAnIndex,
+            Self::ConfigurationMismatch { .. } | Self::NonceMismatch { .. } => ErrorKind::Mismatch,
+            Self::ConvertedIndex { .. } | Self::UnsupportedVersion { .. } => {
+                ErrorKind::UnsupportedVersion
+            }
+            Self::Truncated { .. } | Self::Corrupt { .. } | Self::ImpossibleConfiguration { .. } => {
+                ErrorKind::Damaged
+            }
+            Self::NotSavedCleanly { .. } => ErrorKind::NotSavedCleanly,
+            Self::TooSmall { .. } => ErrorKind::NoSpace,
+            Self::Unsupported { .. } | Self::OutsideWindow { .. } | Self::Geometry(_) => {
+                ErrorKind::InvalidArgument
+            }
+            Self::Poisoned { .. } => ErrorKind::Poisoned,
+            Self::RequestsFailed { source, .. } => source.kind(),
+            Self::Closed => ErrorKind::Closed,
+            Self::Panicked | Self::NothingToClose => ErrorKind::Bug,
+            Self::Thread { .. } | Self::OutOfMemory { .. } => ErrorKind::Resources,
+            Self::Storage(error) => storage_kind(error),
+            Self::Volume(error) => volume_kind(error),
+            Self::VolumeIndex(_) => ErrorKind::Damaged,
+            Self::Stream(_) => ErrorKind::Io,
+        }
+    }
+
+    /// The error behind a failed stream: the storage's own, where it was that.
+    pub(crate) fn from_stream(error: io::Error) -> Self {
+        match error.downcast::<StorageError>() {
+            Ok(error) => Self::Storage(error),
+            Err(error) => Self::Stream(error),
+        }
+    }
+}
+
+/// Up to eight bytes as a number, for messages about magic numbers.
+pub(crate) fn leading_bytes(bytes: &[u8]) -> u64 {
+    bytes.iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte))
+}
+
+fn storage_kind(error: &StorageError) -> ErrorKind {
+    match error {
+        StorageError::InUse { .. } => ErrorKind::InUse,
+        StorageError::Truncated { .. } => ErrorKind::Damaged,
+        _ => ErrorKind::Io,
+    }
+}
+
+fn volume_kind(error: &VolumeError) -> ErrorKind {
+    match error {
+        VolumeError::Storage { source, .. } => storage_kind(source),
+        _ => ErrorKind::Damaged,
+    }
+}

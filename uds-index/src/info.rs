@@ -1,0 +1,122 @@
+//! What an index says of itself, read without opening it.
+
+use uds_geometry::{Configuration, LayoutSizes, Nonce, VirtualChapter};
+use uds_volume::Storage;
+
+use crate::IndexError;
+use crate::error::UncleanReason;
+use crate::layout::{Expected, Layout, RegionReader, SUPER_VERSION};
+use crate::open_chapter::read_header;
+use crate::sync::Arc;
+
+/// What the first blocks and the save slots of an index say.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct IndexInfo {
+    /// The shape of the index.
+    pub configuration: Configuration,
+    /// The blocks of its regions.
+    pub sizes: LayoutSizes,
+    /// The block where it begins.
+    pub offset_blocks: u64,
+    /// The version of its super block.
+    pub super_version: u32,
+    /// The nonce that its client chose.
+    pub client_nonce: Nonce,
+    /// The nonce that is on its index pages.
+    pub volume_nonce: Nonce,
+    /// What its save slots hold.
+    pub save: SaveState,
+}
+
+/// Whether an index was saved.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SaveState {
+    /// It was closed cleanly.
+    Clean(SavedState),
+    /// It was saved, but not cleanly closed after that.
+    Unclean {
+        /// The last save, if any slot holds one.
+        last: Option<SavedState>,
+        /// How that shows.
+        reason: UncleanReason,
+    },
+}
+
+/// What the latest save says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SavedState {
+    /// When it was made, in milliseconds since 1970.
+    pub saved_at_ms: u64,
+    /// The zones that it was made with.
+    pub zones: u8,
+    /// The save slot, 0 or 1.
+    pub slot: u8,
+    /// The chapter that was open.
+    pub newest_chapter: VirtualChapter,
+    /// The oldest chapter of the window.
+    pub oldest_chapter: VirtualChapter,
+    /// Records in the open chapter; 0 where they were discarded since.
+    pub open_chapter_records: u64,
+}
+
+impl SavedState {
+    /// How many chapters are on the volume.
+    #[must_use]
+    pub const fn closed_chapters(&self) -> u64 {
+        self.newest_chapter.get().saturating_sub(self.oldest_chapter.get())
+    }
+}
+
+impl IndexInfo {
+    /// Reads what the index that begins at `offset_blocks` says of itself. Writes nothing.
+    ///
+    /// Only the headers are read: an index that looks clean here can still be damaged inside.
+    ///
+    /// # Errors
+    ///
+    /// What keeps the index from being one: see [`IndexError::kind`].
+    pub fn read(storage: Arc<dyn Storage>, offset_blocks: u64) -> Result<Self, IndexError> {
+        let layout = Layout::load(storage, offset_blocks, &Expected::default())?;
+        Ok(Self {
+            configuration: layout.configuration().clone(),
+            sizes: *layout.sizes(),
+            offset_blocks,
+            super_version: SUPER_VERSION,
+            client_nonce: layout.client_nonce(),
+            volume_nonce: layout.volume_nonce(),
+            save: read_save(&layout)?,
+        })
+    }
+}
+
+fn read_save(layout: &Layout) -> Result<SaveState, IndexError> {
+    let Some((slot, save)) = layout.latest_save() else {
+        return Ok(SaveState::Unclean { last: None, reason: UncleanReason::NoSave });
+    };
+    let mut state = SavedState {
+        saved_at_ms: save.timestamp,
+        zones: save.zones.get(),
+        slot: slot as u8,
+        newest_chapter: save.newest,
+        oldest_chapter: save.oldest,
+        open_chapter_records: 0,
+    };
+    let region = layout.slot(slot).open_chapter(save.zones);
+    match read_header(&mut RegionReader::new(&**layout.storage(), region), region.start) {
+        Ok(count) => {
+            state.open_chapter_records = u64::from(count);
+            Ok(SaveState::Clean(state))
+        }
+        Err(IndexError::NotSavedCleanly { reason }) => {
+            Ok(SaveState::Unclean { last: Some(state), reason })
+        }
+        Err(IndexError::Storage(error)) => Err(IndexError::Storage(error)),
+        Err(error) => Ok(SaveState::Unclean {
+            last: Some(state),
+            reason: UncleanReason::Unusable(Box::new(error)),
+        }),
+    }
+}

@@ -1,0 +1,274 @@
+//! The layout of an index on its storage: which blocks are what (specification, section 10).
+//!
+//! ```text
+//! first block                                                                  last block
+//! | header | config | volume ............ | save slot 0 | save slot 1 | seal |
+//! ```
+//!
+//! # Invariants
+//!
+//! 1. The super block (in *header*) is the last thing written when an index is created and the
+//!    first thing destroyed when another takes its place, so a power cut leaves an index or none.
+//! 2. A save slot's header says *saved* only while all its parts are durable. It is overwritten
+//!    as *unsaved* before the first part changes.
+//! 3. Saves are ordered by timestamps that always grow: max(now, latest + 1).
+//! 4. Every read and write lies within the index's own blocks.
+
+mod config_block;
+mod region_io;
+mod region_table;
+mod save_slot;
+mod super_block;
+
+use crate::sync::Arc;
+
+use uds_geometry::{BLOCK_BYTES, Configuration, LayoutSizes, Nonce, VirtualChapter, ZoneCount};
+use uds_volume::Storage;
+
+use self::config_block::ConfigBlock;
+use self::region_table::{Block, RegionTable};
+use self::super_block::SuperBlock;
+
+pub(crate) use self::region_io::{RegionReader, RegionWriter};
+pub(crate) use self::save_slot::{Save, SlotPlace};
+pub(crate) use self::super_block::SUPER_VERSION;
+
+use crate::IndexError;
+use crate::nonce::{fresh_nonce_info, volume_nonce};
+
+const BLOCK: usize = BLOCK_BYTES as usize;
+
+/// The layout of one index: where its regions are, and what its save slots hold.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    storage: Arc<dyn Storage>,
+    first_block: u64,
+    sizes: LayoutSizes,
+    configuration: Configuration,
+    client_nonce: Nonce,
+    volume_nonce: Nonce,
+    saves: [Option<Save>; 2],
+}
+
+/// A saved open chapter that must be discarded before a chapter is written.
+#[derive(Clone, Debug)]
+pub(crate) struct DiscardPlace {
+    storage: Arc<dyn Storage>,
+    start: u64,
+}
+
+impl DiscardPlace {
+    /// Destroys the saved open chapter, durably, so that its save can no longer be taken for the
+    /// state of the volume.
+    pub(crate) fn discard(&self) -> Result<(), IndexError> {
+        self.storage.write_at(self.start * u64::from(BLOCK_BYTES), &[0; BLOCK])?;
+        Ok(self.storage.sync()?)
+    }
+}
+
+/// What a caller expects of an index that it opens.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Expected {
+    pub(crate) configuration: Option<Configuration>,
+    pub(crate) nonce: Option<Nonce>,
+}
+
+impl Layout {
+    /// Lays out a new index, over whatever the storage holds, and makes it durable.
+    pub(crate) fn create(
+        storage: Arc<dyn Storage>,
+        configuration: &Configuration,
+        client_nonce: Nonce,
+        first_block: u64,
+    ) -> Result<Self, IndexError> {
+        let sizes = LayoutSizes::new(&configuration.geometry())?;
+        let needed = end_byte(first_block, &sizes);
+        // A device's last part of a block is of no use.
+        let available = storage.len() / u64::from(BLOCK_BYTES) * u64::from(BLOCK_BYTES);
+        if needed.is_none_or(|needed| needed > available) {
+            let needed = needed.unwrap_or(u64::MAX);
+            return Err(IndexError::TooSmall { needed, available });
+        }
+        let now = storage.now();
+        let nanoseconds = now.as_nanos() as u64;
+        let super_block = SuperBlock::new(fresh_nonce_info(nanoseconds));
+        let layout = Self {
+            storage,
+            first_block,
+            sizes,
+            configuration: configuration.clone(),
+            client_nonce,
+            volume_nonce: volume_nonce(super_block.nonce, first_block + 2),
+            saves: [None, None],
+        };
+        layout.write_block(first_block, &[0; BLOCK])?;
+        layout.storage.sync()?;
+        for slot in 0..layout.saves.len() {
+            let place = layout.slot(slot);
+            layout.write_block(place.start, &place.unsaved_table().encode())?;
+        }
+        let config =
+            ConfigBlock { configuration: configuration.clone(), nonce: client_nonce };
+        layout.write_block(first_block + 1, &config.encode())?;
+        layout.storage.sync()?;
+        layout.write_block(first_block, &super_block.table(first_block, &sizes).encode())?;
+        layout.storage.sync()?;
+        Ok(layout)
+    }
+
+    /// Reads the layout of the index at `first_block`. Changes nothing.
+    pub(crate) fn load(
+        storage: Arc<dyn Storage>,
+        first_block: u64,
+        expected: &Expected,
+    ) -> Result<Self, IndexError> {
+        let available = storage.len();
+        let truncated = |wanted: Option<u64>| IndexError::Truncated {
+            wanted: wanted.unwrap_or(u64::MAX),
+            found: available,
+        };
+        let first_blocks = first_block.checked_add(2).and_then(byte_of);
+        if first_blocks.is_none_or(|end| end > available) {
+            return Err(truncated(first_blocks));
+        }
+        let table = RegionTable::decode(&read_block(&*storage, first_block)?, first_block)?;
+        let super_block = SuperBlock::from_table(&table, first_block)?;
+        let config_place = first_block + 1;
+        let config = ConfigBlock::decode(&read_block(&*storage, config_place)?, config_place)?;
+        config.check_expected(expected.configuration.as_ref(), expected.nonce)?;
+        let sizes = LayoutSizes::new(&config.configuration.geometry())?;
+        super_block::check_regions(&table, first_block, &sizes)?;
+        let needed = end_byte(first_block, &sizes);
+        if needed.is_none_or(|needed| needed > available) {
+            return Err(truncated(needed));
+        }
+        let mut layout = Self {
+            storage,
+            first_block,
+            sizes,
+            configuration: config.configuration,
+            client_nonce: config.nonce,
+            volume_nonce: volume_nonce(super_block.nonce, first_block + 2),
+            saves: [None, None],
+        };
+        layout.saves = [layout.read_save(0)?, layout.read_save(1)?];
+        Ok(layout)
+    }
+
+    /// The save in a slot. A header that makes no sense counts as none; only a storage that
+    /// cannot be read is an error.
+    fn read_save(&self, slot: usize) -> Result<Option<Save>, IndexError> {
+        let place = self.slot(slot);
+        let block = read_block(&*self.storage, place.start)?;
+        let save = RegionTable::decode(&block, place.start)
+            .and_then(|table| place.read_table(&table, self.volume_nonce));
+        Ok(save.unwrap_or_else(|error| {
+            tracing::warn!(slot, error = &error as &dyn std::error::Error, "empty save slot");
+            None
+        }))
+    }
+
+    /// The storage that the index is on.
+    pub(crate) fn storage(&self) -> &Arc<dyn Storage> {
+        &self.storage
+    }
+
+    pub(crate) fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
+    pub(crate) fn sizes(&self) -> &LayoutSizes {
+        &self.sizes
+    }
+
+    pub(crate) fn client_nonce(&self) -> Nonce {
+        self.client_nonce
+    }
+
+    pub(crate) fn volume_nonce(&self) -> Nonce {
+        self.volume_nonce
+    }
+
+    /// The byte of the storage where the volume region begins.
+    pub(crate) fn volume_start_byte(&self) -> u64 {
+        (self.first_block + 2) * u64::from(BLOCK_BYTES)
+    }
+
+    /// Where the parts of a slot are.
+    pub(crate) fn slot(&self, slot: usize) -> SlotPlace {
+        let first = self.first_block + 2 + self.sizes.volume_blocks;
+        SlotPlace { start: first + slot as u64 * self.sizes.save_blocks(), sizes: self.sizes }
+    }
+
+    /// The latest save, and its slot. Of two with equal timestamps, the first.
+    pub(crate) fn latest_save(&self) -> Option<(usize, Save)> {
+        match self.saves {
+            [Some(first), Some(second)] if second.timestamp > first.timestamp => Some((1, second)),
+            [Some(first), _] => Some((0, first)),
+            [None, Some(second)] => Some((1, second)),
+            [None, None] => None,
+        }
+    }
+
+    /// Begins a save: takes the slot of the older save and marks it unsaved, durably.
+    ///
+    /// The slot counts as empty from here until [`commit_save`](Self::commit_save) succeeds.
+    pub(crate) fn begin_save(&mut self) -> Result<usize, IndexError> {
+        let validity = self.saves.map(|save| save.map_or(0, |save| save.timestamp));
+        let slot = usize::from(validity[1] < validity[0]);
+        self.saves[slot] = None;
+        let place = self.slot(slot);
+        self.write_block(place.start, &place.unsaved_table().encode())?;
+        self.storage.sync()?;
+        Ok(slot)
+    }
+
+    /// Ends a save whose parts are all durable: marks the slot saved, durably.
+    pub(crate) fn commit_save(
+        &mut self,
+        slot: usize,
+        zones: ZoneCount,
+        newest: VirtualChapter,
+        oldest: VirtualChapter,
+    ) -> Result<(), IndexError> {
+        let now = self.storage.now().as_millis() as u64;
+        // A clock that stands still or runs backwards must not make the older save win.
+        let after_latest = self.latest_save().map_or(1, |(_, save)| save.timestamp.saturating_add(1));
+        let save = Save { timestamp: now.max(after_latest), zones, newest, oldest };
+        let place = self.slot(slot);
+        let table = place.saved_table(&save, self.volume_nonce);
+        self.write_block(place.start, &table.encode())?;
+        self.storage.sync()?;
+        self.saves[slot] = Some(save);
+        Ok(())
+    }
+
+    /// The saved open chapter of the latest save.
+    pub(crate) fn discard_place(&self) -> Option<DiscardPlace> {
+        let (slot, save) = self.latest_save()?;
+        let start = self.slot(slot).open_chapter(save.zones).start;
+        Some(DiscardPlace { storage: Arc::clone(&self.storage), start })
+    }
+
+    fn write_block(&self, block: u64, bytes: &Block) -> Result<(), IndexError> {
+        Ok(self.storage.write_at(block * u64::from(BLOCK_BYTES), bytes)?)
+    }
+}
+
+fn read_block(storage: &dyn Storage, block: u64) -> Result<Block, IndexError> {
+    let mut bytes = [0; BLOCK];
+    storage.read_at(block * u64::from(BLOCK_BYTES), &mut bytes)?;
+    Ok(bytes)
+}
+
+fn byte_of(block: u64) -> Option<u64> {
+    block.checked_mul(u64::from(BLOCK_BYTES))
+}
+
+/// The byte behind an index at `first_block`, or `None` where 64 bits cannot hold it.
+fn end_byte(first_block: u64, sizes: &LayoutSizes) -> Option<u64> {
+    first_block.checked_add(sizes.total_blocks()).and_then(byte_of)
+}
+
+#[cfg(test)]
+mod tests;

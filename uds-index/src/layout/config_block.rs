@@ -1,0 +1,230 @@
+//! The config block, which holds the configuration (specification, section 10.4).
+
+use uds_geometry::{
+    BLOCK_BYTES, Configuration, CustomConfiguration, Nonce, VOLUME_INDEX_MEAN_DELTA,
+};
+use zerocopy::little_endian::{U32, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use super::region_table::Block;
+use crate::IndexError;
+use crate::error::leading_bytes;
+
+const MAGIC: [u8; 5] = *b"ALBIC";
+const VERSION: [u8; 5] = *b"06.02";
+
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct RawConfig {
+    magic: [u8; 5],
+    version: [u8; 5],
+    record_pages_per_chapter: U32,
+    chapters_per_volume: U32,
+    sparse_chapters_per_volume: U32,
+    cache_chapters: U32,
+    zero: U32,
+    volume_index_mean_delta: U32,
+    bytes_per_page: U32,
+    sample_rate: U32,
+    nonce: U64,
+}
+
+const _: () = assert!(size_of::<RawConfig>() == 50);
+
+/// What a config block says: the shape of the index, and the nonce that its client chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ConfigBlock {
+    pub(crate) configuration: Configuration,
+    pub(crate) nonce: Nonce,
+}
+
+impl ConfigBlock {
+    /// The block that holds this configuration.
+    pub(super) fn encode(&self) -> Block {
+        let configuration = &self.configuration;
+        let raw = RawConfig {
+            magic: MAGIC,
+            version: VERSION,
+            record_pages_per_chapter: configuration.record_pages_per_chapter().into(),
+            chapters_per_volume: configuration.chapters_per_volume().into(),
+            sparse_chapters_per_volume: configuration.sparse_chapters_per_volume().into(),
+            cache_chapters: configuration.cache_chapters().into(),
+            zero: 0.into(),
+            volume_index_mean_delta: configuration.volume_index_mean_delta().into(),
+            bytes_per_page: configuration.bytes_per_page().into(),
+            sample_rate: configuration.sample_rate().into(),
+            nonce: self.nonce.get().into(),
+        };
+        let mut block = [0; BLOCK_BYTES as usize];
+        block[..size_of::<RawConfig>()].copy_from_slice(raw.as_bytes());
+        block
+    }
+
+    /// Reads the config block `block`, which lies at block number `place`.
+    ///
+    /// # Errors
+    ///
+    /// [`IndexError::Corrupt`] where the magic or the version is wrong (a super block of version 3
+    /// goes with `06.02`) or the numbers describe no possible index.
+    pub(super) fn decode(block: &Block, place: u64) -> Result<Self, IndexError> {
+        let corrupt = |field, found: u64, expected: u64| IndexError::Corrupt {
+            structure: "config block",
+            block: place,
+            field,
+            found,
+            expected,
+        };
+        let (raw, _) = RawConfig::read_from_prefix(block)
+            .map_err(|_| corrupt("length", 0, size_of::<RawConfig>() as u64))?;
+        if raw.magic != MAGIC {
+            return Err(corrupt("magic", leading_bytes(&raw.magic), leading_bytes(&MAGIC)));
+        }
+        if raw.version != VERSION {
+            return Err(corrupt("version", leading_bytes(&raw.version), leading_bytes(&VERSION)));
+        }
+        let mean_delta = raw.volume_index_mean_delta.get();
+        if mean_delta != VOLUME_INDEX_MEAN_DELTA {
+            let expected = u64::from(VOLUME_INDEX_MEAN_DELTA);
+            return Err(corrupt("volume index mean delta", u64::from(mean_delta), expected));
+        }
+        let configuration = Configuration::custom(&CustomConfiguration {
+            bytes_per_page: raw.bytes_per_page.get(),
+            record_pages_per_chapter: raw.record_pages_per_chapter.get(),
+            chapters_per_volume: raw.chapters_per_volume.get(),
+            sparse_chapters_per_volume: raw.sparse_chapters_per_volume.get(),
+            cache_chapters: raw.cache_chapters.get(),
+            sample_rate: raw.sample_rate.get(),
+        })
+        .map_err(|source| IndexError::ImpossibleConfiguration { block: place, source })?;
+        Ok(Self { configuration, nonce: Nonce::new(raw.nonce.get()) })
+    }
+
+    /// Checks that the index is the one that its client means.
+    ///
+    /// # Errors
+    ///
+    /// [`IndexError::ConfigurationMismatch`] or [`IndexError::NonceMismatch`].
+    pub(super) fn check_expected(
+        &self,
+        configuration: Option<&Configuration>,
+        nonce: Option<Nonce>,
+    ) -> Result<(), IndexError> {
+        if let Some(wanted) = configuration {
+            for ((field, found), (_, wanted)) in
+                numbers(&self.configuration).into_iter().zip(numbers(wanted))
+            {
+                if found != wanted {
+                    return Err(IndexError::ConfigurationMismatch { field, found, wanted });
+                }
+            }
+        }
+        match nonce {
+            Some(wanted) if wanted != self.nonce => {
+                Err(IndexError::NonceMismatch { found: self.nonce, wanted })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The numbers of a configuration, with their names, in the order of the block.
+fn numbers(configuration: &Configuration) -> [(&'static str, u32); 7] {
+    [
+        ("record pages per chapter", configuration.record_pages_per_chapter()),
+        ("chapters per volume", configuration.chapters_per_volume()),
+        ("sparse chapters per volume", configuration.sparse_chapters_per_volume()),
+        ("cache chapters", configuration.cache_chapters()),
+        ("volume index mean delta", configuration.volume_index_mean_delta()),
+        ("page size", configuration.bytes_per_page()),
+        ("sample rate", configuration.sample_rate()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use uds_geometry::MemorySize;
+
+    use super::*;
+
+    fn config() -> ConfigBlock {
+        let configuration = Configuration::sparse(MemorySize::MB_256);
+        ConfigBlock { configuration, nonce: Nonce::new(0x1122_3344_5566_7788) }
+    }
+
+    // Guards the place of every number.
+    #[test]
+    fn bytes_on_disk() {
+        let block = config().encode();
+        assert_eq!(&block[..10], b"ALBIC06.02");
+        let numbers: Vec<_> = block[10..42]
+            .chunks(4)
+            .map(|bytes| u32::from_le_bytes(bytes.try_into().unwrap()))
+            .collect();
+        assert_eq!(numbers, [64, 10240, 9728, 7, 0, 4096, 32768, 32]);
+        assert_eq!(block[42..50], [0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11]);
+        assert!(block[50..].iter().all(|&byte| byte == 0));
+        assert_eq!(ConfigBlock::decode(&block, 1).unwrap(), config());
+    }
+
+    // Guards against a damaged block, and against numbers that would take down the arithmetic.
+    #[test]
+    fn wrong_blocks_are_refused() {
+        for (at, expected) in [(0, "magic"), (5, "version"), (30, "volume index mean delta")] {
+            let mut block = config().encode();
+            block[at] ^= 1;
+            match ConfigBlock::decode(&block, 1) {
+                Err(IndexError::Corrupt { field, .. }) => assert_eq!(field, expected),
+                other => panic!("byte {at}: {other:?}"),
+            }
+        }
+        for field in [10, 14, 18, 22, 34, 38] {
+            let mut block = config().encode();
+            block[field..field + 4].fill(0xff);
+            let error = ConfigBlock::decode(&block, 1).unwrap_err();
+            assert!(matches!(error, IndexError::ImpossibleConfiguration { .. }), "{error}");
+        }
+    }
+
+    // Guards against opening somebody else's index (row F8): each number one off is refused by
+    // its own name.
+    #[test]
+    fn another_configuration_is_refused() {
+        let found = config();
+        found.check_expected(Some(&found.configuration), Some(found.nonce)).unwrap();
+        found.check_expected(None, None).unwrap();
+        let custom = CustomConfiguration {
+            bytes_per_page: 32768,
+            record_pages_per_chapter: 64,
+            chapters_per_volume: 10240,
+            sparse_chapters_per_volume: 9728,
+            cache_chapters: 7,
+            sample_rate: 32,
+        };
+        let others = [
+            ("page size", CustomConfiguration { bytes_per_page: 16384, ..custom.clone() }),
+            (
+                "record pages per chapter",
+                CustomConfiguration { record_pages_per_chapter: 65, ..custom.clone() },
+            ),
+            (
+                "chapters per volume",
+                CustomConfiguration { chapters_per_volume: 10239, ..custom.clone() },
+            ),
+            (
+                "sparse chapters per volume",
+                CustomConfiguration { sparse_chapters_per_volume: 9727, ..custom.clone() },
+            ),
+            ("cache chapters", CustomConfiguration { cache_chapters: 8, ..custom.clone() }),
+            ("sample rate", CustomConfiguration { sample_rate: 31, ..custom }),
+        ];
+        for (name, other) in others {
+            let wanted = Configuration::custom(&other).unwrap();
+            match found.check_expected(Some(&wanted), None) {
+                Err(IndexError::ConfigurationMismatch { field, .. }) => assert_eq!(field, name),
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+        let error = found.check_expected(None, Some(Nonce::new(1))).unwrap_err();
+        assert!(matches!(error, IndexError::NonceMismatch { .. }));
+    }
+}

@@ -1,0 +1,303 @@
+//! The super block, which makes a run of blocks an index (specification, section 10.3).
+//!
+//! A region table of type *super* with seven regions; its payload is below.
+
+use uds_geometry::{BLOCK_BYTES, LayoutSizes, Nonce};
+use zerocopy::little_endian::{U16, U32, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use super::region_table::{Region, RegionTable, SOLE_INSTANCE, TableType, kind};
+use crate::IndexError;
+use crate::nonce::{NONCE_INFO_BYTES, super_block_nonce};
+
+const LABEL: [u8; 32] = *b"*ALBIREO*SINGLE*FILE*LAYOUT*001*";
+/// The version of an ordinary index; 7 is one that was converted for LVM.
+pub(crate) const SUPER_VERSION: u32 = 3;
+const CONVERTED_VERSION: u32 = 7;
+const MAX_SAVES: u16 = 2;
+const REGION_COUNT: usize = 7;
+
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct RawPayload {
+    label: [u8; 32],
+    nonce_info: [u8; NONCE_INFO_BYTES],
+    nonce: U64,
+    version: U32,
+    block_bytes: U32,
+    index_count: U16,
+    max_saves: U16,
+    zero: U32,
+    open_chapter_blocks: U64,
+    page_map_blocks: U64,
+}
+
+const _: () = assert!(size_of::<RawPayload>() == 104);
+
+/// What a super block says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SuperBlock {
+    pub(crate) nonce_info: [u8; NONCE_INFO_BYTES],
+    pub(crate) nonce: Nonce,
+}
+
+impl SuperBlock {
+    /// A super block with new nonce info.
+    pub(crate) fn new(nonce_info: [u8; NONCE_INFO_BYTES]) -> Self {
+        Self { nonce_info, nonce: super_block_nonce(&nonce_info) }
+    }
+
+    /// The region table of an index of these sizes whose first block is `first`.
+    pub(super) fn table(&self, first: u64, sizes: &LayoutSizes) -> RegionTable {
+        let payload = RawPayload {
+            label: LABEL,
+            nonce_info: self.nonce_info,
+            nonce: self.nonce.get().into(),
+            version: SUPER_VERSION.into(),
+            block_bytes: BLOCK_BYTES.into(),
+            index_count: 1.into(),
+            max_saves: MAX_SAVES.into(),
+            zero: 0.into(),
+            open_chapter_blocks: sizes.open_chapter_blocks.into(),
+            page_map_blocks: sizes.page_map_blocks.into(),
+        };
+        RegionTable {
+            table_type: TableType::Super,
+            covered_blocks: sizes.total_blocks(),
+            regions: regions(first, sizes).to_vec(),
+            payload: payload.as_bytes().to_vec(),
+        }
+    }
+
+    /// Reads the super block in `table`, which lies at block `first`. The regions are checked
+    /// later, by [`check_regions`], because they depend on the configuration.
+    pub(super) fn from_table(table: &RegionTable, first: u64) -> Result<Self, IndexError> {
+        let corrupt = |field, found: u64, expected: u64| IndexError::Corrupt {
+            structure: "super block",
+            block: first,
+            field,
+            found,
+            expected,
+        };
+        if table.table_type != TableType::Super {
+            let expected = TableType::Super as u64;
+            return Err(corrupt("table type", table.table_type as u64, expected));
+        }
+        let payload_bytes = table.payload.len();
+        let (payload, _) = RawPayload::read_from_prefix(&table.payload)
+            .map_err(|_| corrupt("payload length", payload_bytes as u64, 104))?;
+        if payload.label != LABEL {
+            return Err(corrupt("label", u64::from(payload.label[0]), u64::from(LABEL[0])));
+        }
+        match payload.version.get() {
+            SUPER_VERSION => {}
+            CONVERTED_VERSION => return Err(IndexError::ConvertedIndex { block: first }),
+            version => {
+                return Err(IndexError::UnsupportedVersion {
+                    structure: "super block",
+                    found: u64::from(version),
+                    supported: "3",
+                });
+            }
+        }
+        let nonce = super_block_nonce(&payload.nonce_info);
+        let checks: [(&str, u64, u64); 6] = [
+            ("payload length", payload_bytes as u64, size_of::<RawPayload>() as u64),
+            ("index count", u64::from(payload.index_count.get()), 1),
+            ("nonce", payload.nonce.get(), nonce.get()),
+            ("block size", u64::from(payload.block_bytes.get()), u64::from(BLOCK_BYTES)),
+            ("number of save slots", u64::from(payload.max_saves.get()), u64::from(MAX_SAVES)),
+            ("region count", table.regions.len() as u64, REGION_COUNT as u64),
+        ];
+        for (field, found, expected) in checks {
+            if found != expected {
+                return Err(corrupt(field, found, expected));
+            }
+        }
+        Ok(Self { nonce_info: payload.nonce_info, nonce })
+    }
+}
+
+/// Checks that the super block's regions tile an index of `sizes` exactly.
+pub(super) fn check_regions(
+    table: &RegionTable,
+    first: u64,
+    sizes: &LayoutSizes,
+) -> Result<(), IndexError> {
+    let corrupt = |field, found: u64, expected: u64| IndexError::Corrupt {
+        structure: "super block",
+        block: first,
+        field,
+        found,
+        expected,
+    };
+    if table.covered_blocks != sizes.total_blocks() {
+        return Err(corrupt("block count", table.covered_blocks, sizes.total_blocks()));
+    }
+    let (payload, _) = RawPayload::read_from_prefix(&table.payload)
+        .map_err(|_| corrupt("payload length", table.payload.len() as u64, 104))?;
+    let (open_chapter, page_map) =
+        (payload.open_chapter_blocks.get(), payload.page_map_blocks.get());
+    if open_chapter != sizes.open_chapter_blocks {
+        return Err(corrupt("open chapter blocks", open_chapter, sizes.open_chapter_blocks));
+    }
+    if page_map != sizes.page_map_blocks {
+        return Err(corrupt("page map blocks", page_map, sizes.page_map_blocks));
+    }
+    check_same_regions(&table.regions, &regions(first, sizes), "super block", first)
+}
+
+/// Compares a table's regions with those that the layout gives, one field at a time.
+pub(super) fn check_same_regions(
+    found: &[Region],
+    expected: &[Region],
+    structure: &'static str,
+    block: u64,
+) -> Result<(), IndexError> {
+    let corrupt =
+        |field, found, expected| IndexError::Corrupt { structure, block, field, found, expected };
+    if found.len() != expected.len() {
+        return Err(corrupt("region count", found.len() as u64, expected.len() as u64));
+    }
+    for (found, expected) in found.iter().zip(expected) {
+        let checks = [
+            ("region kind", u64::from(found.kind), u64::from(expected.kind)),
+            ("region instance", u64::from(found.instance), u64::from(expected.instance)),
+            ("region start", found.start, expected.start),
+            ("region length", found.blocks, expected.blocks),
+        ];
+        for (field, found, expected) in checks {
+            if found != expected {
+                return Err(corrupt(field, found, expected));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The seven regions of an index whose first block is `first` (specification, section 10.1).
+pub(super) fn regions(first: u64, sizes: &LayoutSizes) -> [Region; REGION_COUNT] {
+    let volume = first + 2;
+    let save = volume + sizes.volume_blocks;
+    let seal = save + 2 * sizes.save_blocks();
+    let region = |start, blocks, kind, instance| Region { start, blocks, kind, instance };
+    [
+        region(first, 1, kind::HEADER, SOLE_INSTANCE),
+        region(first + 1, 1, kind::CONFIG, SOLE_INSTANCE),
+        region(volume, sizes.sub_index_blocks(), kind::INDEX, 0),
+        region(volume, sizes.volume_blocks, kind::VOLUME, SOLE_INSTANCE),
+        region(save, sizes.save_blocks(), kind::SAVE, 0),
+        region(save + sizes.save_blocks(), sizes.save_blocks(), kind::SAVE, 1),
+        region(seal, 1, kind::SEAL, SOLE_INSTANCE),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use uds_geometry::{Configuration, MemorySize};
+
+    use super::*;
+
+    fn sizes() -> LayoutSizes {
+        LayoutSizes::new(&Configuration::dense(MemorySize::MB_256).geometry()).unwrap()
+    }
+
+    fn super_block() -> SuperBlock {
+        SuperBlock::new(std::array::from_fn(|i| (i % 12) as u8))
+    }
+
+    // Guards where everything begins (table 14.7), at block 0 and behind other data.
+    #[test]
+    fn region_table_of_the_smallest_index() {
+        for first in [0, 1, 1000] {
+            let starts: Vec<_> = regions(first, &sizes())
+                .iter()
+                .map(|region| (region.start - first, region.blocks))
+                .collect();
+            let expected = [
+                (0, 1),
+                (1, 1),
+                (2, 679_124),
+                (2, 573_448),
+                (573_450, 52_838),
+                (626_288, 52_838),
+                (679_126, 1),
+            ];
+            assert_eq!(starts, expected);
+        }
+    }
+
+    // Guards the payload's place and bytes.
+    #[test]
+    fn bytes_on_disk() {
+        let block = super_block().table(1, &sizes()).encode();
+        assert_eq!(&block[192..224], b"*ALBIREO*SINGLE*FILE*LAYOUT*001*");
+        assert_eq!(block[256..264], 0x3b9c_2fcf_a17f_8e4d_u64.to_le_bytes());
+        assert_eq!(block[264..268], [3, 0, 0, 0]);
+        assert_eq!(block[268..272], [0, 16, 0, 0]);
+        assert_eq!(block[272..276], [1, 0, 2, 0]);
+        assert_eq!(block[280..288], 513_u64.to_le_bytes());
+        assert_eq!(block[288..296], 3_u64.to_le_bytes());
+        assert!(block[296..].iter().all(|&byte| byte == 0));
+        let table = RegionTable::decode(&block, 1).unwrap();
+        assert_eq!(SuperBlock::from_table(&table, 1).unwrap(), super_block());
+        check_regions(&table, 1, &sizes()).unwrap();
+    }
+
+    fn read(block: &[u8; 4096]) -> Result<(), IndexError> {
+        let table = RegionTable::decode(block, 1)?;
+        SuperBlock::from_table(&table, 1)?;
+        check_regions(&table, 1, &sizes())
+    }
+
+    // Guards each check of section 10.3, and those that trap 11 asks for: every one is fed the
+    // wrong thing.
+    #[test]
+    fn every_check_refuses() {
+        let wrong = [
+            (16, 2, "table type"),
+            (20, 6, "label"), // the payload is looked for one region too early
+            (22, 103, "payload length"),
+            (22, 105, "payload length"),
+            (192, b'-', "label"),
+            (224, 255, "nonce"),
+            (256, 0, "nonce"),
+            (269, 0, "block size"),
+            (272, 2, "index count"),
+            (274, 3, "number of save slots"),
+            (280, 0, "open chapter blocks"),
+            (288, 4, "page map blocks"),
+            (8, 0, "block count"),
+            (24, 9, "region start"),
+            (32, 2, "region length"),
+            (44, 2, "region kind"),
+            (46, 0, "region instance"),
+            (24 * 7 + 8, 0, "region length"),
+        ];
+        for (at, value, expected) in wrong {
+            let mut block = super_block().table(1, &sizes()).encode();
+            block[at] = value;
+            match read(&block) {
+                Err(IndexError::Corrupt { field, .. }) => assert_eq!(field, expected, "byte {at}"),
+                other => panic!("byte {at}: {other:?}"),
+            }
+        }
+    }
+
+    // Guards against misreading a converted index, or one from the future.
+    #[test]
+    fn other_versions_are_refused() {
+        for version in 0..=9_u8 {
+            let mut block = super_block().table(1, &sizes()).encode();
+            block[264] = version;
+            match (version, read(&block)) {
+                (3, Ok(())) | (7, Err(IndexError::ConvertedIndex { block: 1 })) => {}
+                (3 | 7, other) => panic!("version {version}: {other:?}"),
+                (_, Err(IndexError::UnsupportedVersion { found, .. })) => {
+                    assert_eq!(found, u64::from(version));
+                }
+                (_, other) => panic!("version {version}: {other:?}"),
+            }
+        }
+    }
+}
