@@ -175,3 +175,6 @@ fn store_word(memory: &mut [u8], position: u64, word: u64) {
     let byte = (position / BYTE) as usize;
     memory[byte..byte + 8].copy_from_slice(&word.to_le_bytes());
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,3 +23,6 @@ const CODING: DeltaCoding = DeltaCoding::chapter_index();
 fn entry_coding(geometry: &Geometry) -> Result<EntryCoding, DeltaError> {
     EntryCoding::new(CODING, geometry.chapter_payload_bits())
 }
+
+#[cfg(test)]
+mod tests;

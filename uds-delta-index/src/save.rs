@@ -245,3 +245,6 @@ fn check(
     }
     Err(DeltaError::CorruptSave { stream, field, rule, expected, found })
 }
+
+#[cfg(test)]
+mod tests;

@@ -131,13 +131,17 @@ impl ChapterIndexBuilder {
     }
 
     fn build_lists(&mut self) -> Result<usize, DeltaError> {
-        let is_built = self.sorted.sort(&self.geometry, &self.names, &self.pages)
-            && self.sorted.encode(&self.coding, &self.names, &mut self.lists)
-            && self.zone_would_hold(self.lists.used_bits());
-        if is_built { Ok(0) } else { self.insert_one_by_one() }
+        if self.encode_at_once() { Ok(0) } else { self.insert_one_by_one() }
     }
 
-    fn take_records(
+    /// The short way. False where a record might be refused.
+    pub(super) fn encode_at_once(&mut self) -> bool {
+        self.sorted.sort(&self.geometry, &self.names, &self.pages)
+            && self.sorted.encode(&self.coding, &self.names, &mut self.lists)
+            && self.zone_would_hold(self.lists.used_bits())
+    }
+
+    pub(super) fn take_records(
         &mut self,
         records: impl Iterator<Item = (RecordName, RecordPageNumber)>,
     ) -> Result<(), DeltaError> {

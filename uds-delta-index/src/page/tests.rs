@@ -4,7 +4,7 @@ use uds_geometry::{DeltaCoding, DeltaKey, DeltaListNumber, Nonce, RecordName, Vi
 
 use super::{IndexPageHeader, lists_that_fit, write_page};
 use crate::coding::EntryCoding;
-use crate::{DeltaZone, Insertion, ZoneConfiguration};
+use crate::{DeltaError, DeltaZone, Insertion, ZoneConfiguration};
 
 const NONCE: Nonce = Nonce::new(0x1122_3344_5566_7788);
 const CHAPTER: VirtualChapter = VirtualChapter::new(5);
@@ -57,4 +57,97 @@ fn the_worked_page() {
     let coding = EntryCoding::new(DeltaCoding::chapter_index(), 6).unwrap();
     let list = header.list(&page, DeltaListNumber::new(1), &coding).unwrap();
     assert_eq!(list.size, 286 - 239);
+}
+
+// Guards pages of old big-endian writers: header fields in the other order, the rest as usual.
+#[test]
+fn big_endian_headers_are_read() {
+    let mut page = worked_page();
+    for field in [0..8, 8..16, 16..18, 18..20] {
+        page[field].reverse();
+    }
+    let header = IndexPageHeader::parse(&page, NONCE).unwrap();
+    assert_eq!(header, IndexPageHeader::parse(&worked_page(), NONCE).unwrap());
+}
+
+/// Damages the worked page and returns the field that the error names.
+fn refusal(damage: impl FnOnce(&mut Vec<u8>)) -> &'static str {
+    let mut page = worked_page();
+    damage(&mut page);
+    match IndexPageHeader::parse(&page, NONCE).unwrap_err() {
+        DeltaError::CorruptPage { field, .. } => field,
+        error => panic!("{error}"),
+    }
+}
+
+/// Overwrites offset `index` of a page.
+fn set_offset(page: &mut [u8], index: u64, offset: u64) {
+    crate::bits::store(page, 160 + 19 * index, 19, offset);
+}
+
+// Guards each check of a page: every one is fed the wrong thing.
+#[test]
+fn damaged_pages_are_refused() {
+    assert_eq!(refusal(|page| page[0] ^= 1), "nonce");
+    assert_eq!(refusal(|page| page[18] = 19), "list count");
+    assert_eq!(refusal(|page| page[18] = 3), "offset of the first list");
+    assert_eq!(refusal(|page| set_offset(page, 0, 218)), "offset of the first list");
+    assert_eq!(refusal(|page| set_offset(page, 1, 216)), "offset of a list");
+    assert_eq!(refusal(|page| set_offset(page, 2, 238)), "offset of a list");
+    assert_eq!(refusal(|page| set_offset(page, 2, 8 * 57 + 1)), "end of the last list");
+    for byte in 57..64 {
+        assert_eq!(refusal(|page| page[byte] = 0xfe), "guard");
+    }
+    for length in [0, 1, 19, 20, 29] {
+        assert_eq!(refusal(|page| page.truncate(length)), "page size");
+    }
+    // A page that was never written, in both fills.
+    assert_eq!(refusal(|page| page.fill(0)), "nonce");
+    assert_eq!(refusal(|page| page.fill(0xff)), "nonce");
+}
+
+// Guards against a header that is used with another page's bytes: nothing may be read from there
+// unchecked.
+#[test]
+fn a_header_with_other_bytes_reads_nothing() {
+    let header = IndexPageHeader::parse(&worked_page(), NONCE).unwrap();
+    let coding = EntryCoding::new(DeltaCoding::chapter_index(), 6).unwrap();
+    for page in [vec![0xff; 64], vec![], vec![0xff; 20]] {
+        let list = header.list(&page, DeltaListNumber::new(1), &coding);
+        if let Ok(list) = list {
+            assert_eq!(list.size, 0, "nothing but an empty list is within these bytes");
+        }
+    }
+    let beyond = header.list(&[], DeltaListNumber::new(2), &coding);
+    assert!(matches!(beyond, Err(DeltaError::NoSuchList { count: 2, .. })));
+}
+
+// Guards the rule of what fits: each list costs its bits and 19, of the bits that the header, one
+// offset and the guard leave.
+#[test]
+fn what_fits_a_page() {
+    let free = 8 * 32768 - 179 - 56;
+    assert_eq!(free, 261_909);
+    assert_eq!(lists_that_fit(32768, [free - 19]).unwrap(), 1);
+    assert_eq!(lists_that_fit(32768, [free - 18]).unwrap(), 0);
+    assert_eq!(lists_that_fit(32768, [free - 38, 0]).unwrap(), 2);
+    assert_eq!(lists_that_fit(32768, [free - 37, 0]).unwrap(), 1);
+    assert_eq!(lists_that_fit(32768, []).unwrap(), 0);
+    assert_eq!(lists_that_fit(32768, [0; 20000]).unwrap(), 13784);
+    // Less than one offset free: no page at all.
+    assert!(matches!(lists_that_fit(31, [0]), Err(DeltaError::PageTooSmall { page_bytes: 31 })));
+    assert!(lists_that_fit(0, [0]).is_err());
+    assert_eq!(lists_that_fit(32, [0]).unwrap(), 1);
+}
+
+// Guards a page whose lists come behind all others: its first list has to fit 16 bits.
+#[test]
+fn list_numbers_beyond_the_header_are_refused() {
+    let mut page = vec![0; 64];
+    let none = std::iter::empty::<crate::list::ListView<'_>>;
+    write_page(&mut page, NONCE, CHAPTER, 65535, none()).unwrap();
+    let header = IndexPageHeader::parse(&page, NONCE).unwrap();
+    assert_eq!((header.lowest_list().get(), header.highest_list()), (65535, None));
+    let error = write_page(&mut page, NONCE, CHAPTER, 65536, none()).unwrap_err();
+    assert!(matches!(error, DeltaError::InvalidArgument { found: 65536, .. }), "{error}");
 }

@@ -1,11 +1,14 @@
 //! Tests of a zone: the worked example, collisions, overflow, layout.
 
 mod basics;
+mod hostile;
+mod memory;
+mod model;
+mod neighbourhood;
 
 use uds_geometry::{DeltaCoding, DeltaKey, DeltaListNumber, RecordName};
 
 use super::{Cursor, DeltaZone, Insertion, ZoneConfiguration};
-use crate::DeltaError;
 
 const LIST: DeltaListNumber = DeltaListNumber::new(0);
 
@@ -18,6 +21,12 @@ fn zone(mean: u32, list_count: u32, memory_bytes: usize, value_bits: u32) -> Del
         value_bits,
     })
     .unwrap()
+}
+
+/// Fills the free memory, so that nothing can rely on zeros there.
+fn fill_free(zone: &mut DeltaZone, fill: u8) {
+    let guard_start = zone.memory.len() - super::GUARD_BYTES;
+    zone.memory[..guard_start].fill(fill);
 }
 
 /// A name that differs from others in one byte.
