@@ -1,24 +1,126 @@
 //! What can go wrong with a volume.
 
+use std::fmt;
 use std::io;
+use std::ops::Range;
 
-use uds_geometry::PhysicalPage;
+use uds_delta_index::DeltaError;
+use uds_geometry::{ChapterPage, DeltaListNumber, PhysicalChapter, RecordName, VirtualChapter};
 
 use crate::storage::StorageError;
+
+/// Where a page lies: by its place in the volume and on the storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PagePlace {
+    /// The slot of its chapter.
+    pub slot: PhysicalChapter,
+    /// Its number in the chapter.
+    pub page: ChapterPage,
+    /// Its first byte on the storage.
+    pub offset: u64,
+}
+
+impl fmt::Display for PagePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.page {
+            ChapterPage::Index(number) => write!(f, "index page {number}")?,
+            ChapterPage::Record(number) => write!(f, "record page {number}")?,
+        }
+        write!(f, " of slot {} (byte {} of the storage)", self.slot, self.offset)
+    }
+}
 
 /// Why a volume could not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VolumeError {
     /// The storage failed on a page of the volume.
-    #[error("the storage failed on page {page} of the volume, at byte {offset}")]
+    #[error("the storage failed at {place}")]
     Storage {
-        /// The first page of the range.
-        page: PhysicalPage,
-        /// Its first byte on the storage.
-        offset: u64,
+        /// The page, or the first of several.
+        place: PagePlace,
         /// What the storage said.
         source: StorageError,
+    },
+    /// A chapter was written but could not be made durable.
+    #[error("chapter {chapter} may not be on the storage: it was written but not synced")]
+    Sync {
+        /// The chapter.
+        chapter: VirtualChapter,
+        /// What the storage said.
+        source: StorageError,
+    },
+    /// The storage is too short for the volume.
+    #[error(
+        "the volume ends at byte {wanted}, but the storage has {found}: it was truncated, or \
+         belongs to another index"
+    )]
+    TooShort {
+        /// Bytes needed.
+        wanted: u64,
+        /// Bytes of the storage.
+        found: u64,
+    },
+    /// An index page is damaged, or was never written.
+    #[error("{place} is damaged; rebuild the index")]
+    IndexPage {
+        /// The page.
+        place: PagePlace,
+        /// What is wrong with it.
+        source: DeltaError,
+    },
+    /// An index page belongs to another chapter than the wanted one.
+    #[error("{place} belongs to chapter {found}, but should to {expected}; rebuild the index")]
+    WrongChapter {
+        /// The page.
+        place: PagePlace,
+        /// The chapter wanted.
+        expected: VirtualChapter,
+        /// The chapter named on the page.
+        found: VirtualChapter,
+    },
+    /// An index page has other lists than the index page map says.
+    #[error(
+        "{place} has delta lists {} to {}, but should have {} to {} (ends excluded); \
+         rebuild the index",
+        found.start, found.end, expected.start, expected.end
+    )]
+    WrongLists {
+        /// The page.
+        place: PagePlace,
+        /// The lists in the index page map, from the first to the one after the last.
+        expected: Range<DeltaListNumber>,
+        /// The lists on the page.
+        found: Range<DeltaListNumber>,
+    },
+    /// An index page names a record page that no chapter has.
+    #[error(
+        "{place} says that name {name} is on record page {found}, but chapters have only {count}; \
+         rebuild the index"
+    )]
+    RecordPageNumber {
+        /// The index page.
+        place: PagePlace,
+        /// The name that was looked up.
+        name: RecordName,
+        /// What the index page says.
+        found: u32,
+        /// Record pages of a chapter.
+        count: u32,
+    },
+    /// The index of a chapter could not be made from its records.
+    #[error("the index of chapter {chapter} cannot be made")]
+    ChapterIndex {
+        /// The chapter.
+        chapter: VirtualChapter,
+        /// Why.
+        source: DeltaError,
+    },
+    /// The buffers for writing chapters could not be made.
+    #[error("the buffers for writing chapters cannot be made")]
+    Scratch {
+        /// Why.
+        source: DeltaError,
     },
     /// A saved index page map could not be read or written.
     #[error("cannot {action} the index page map")]
@@ -55,6 +157,21 @@ pub enum VolumeError {
     },
 }
 
+impl VolumeError {
+    /// Whether what lies on the storage is wrong, rather than the storage or the caller.
+    #[must_use]
+    pub const fn is_corruption(&self) -> bool {
+        matches!(
+            self,
+            Self::IndexPage { .. }
+                | Self::WrongChapter { .. }
+                | Self::WrongLists { .. }
+                | Self::RecordPageNumber { .. }
+                | Self::PageMapCorrupt { .. }
+        )
+    }
+}
+
 /// What a number should have been.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
@@ -68,8 +185,8 @@ pub enum Wanted {
     AtMost(u64),
 }
 
-impl std::fmt::Display for Wanted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exactly(number) => write!(f, "{number}"),
             Self::AtLeast(number) => write!(f, "at least {number}"),

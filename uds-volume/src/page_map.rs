@@ -45,9 +45,9 @@ const HEADER_BYTES: usize = 16;
 /// let geometry = Configuration::dense(MemorySize::MB_256).geometry();
 /// let map = IndexPageMap::new(&geometry);
 /// let slot = PhysicalChapter::new(7);
-/// for page in 0..6 {
-///     let last_list = DeltaListNumber::new(page * 200 + 199);
-///     map.update(VirtualChapter::new(7), slot, IndexPageNumber::new(page), last_list)?;
+/// for (page, last_list) in (0..).zip([199, 399, 599, 799, 999, 1023]) {
+///     let (page, last_list) = (IndexPageNumber::new(page), DeltaListNumber::new(last_list));
+///     map.update(VirtualChapter::new(7), slot, page, last_list)?;
 /// }
 /// let page = map.page_for(slot, DeltaListNumber::new(400))?;
 /// assert_eq!(page, IndexPageNumber::new(2));

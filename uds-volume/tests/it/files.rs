@@ -13,14 +13,15 @@ const CHILD_PATH: &str = "UDS_VOLUME_TEST_PATH";
 
 /// Runs a child test of this binary in a shell, after `prelude`.
 fn run_child(test: &str, path: &Path, prelude: &str) -> Output {
+    let this = std::env::current_exe().expect("a test knows its binary");
     Command::new("sh")
         .arg("-c")
         .arg(format!("{prelude} exec \"$0\" --exact \"$1\" --ignored --nocapture"))
-        .arg(std::env::current_exe().unwrap())
+        .arg(this)
         .arg(test)
         .env(CHILD_PATH, path)
         .output()
-        .unwrap()
+        .expect("there is a shell")
 }
 
 fn assert_passed(output: &Output) {
