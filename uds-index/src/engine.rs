@@ -141,7 +141,8 @@ impl Engine {
 
     /// Carries out requests, in order. Each gets an answer.
     pub(crate) fn run(&mut self, requests: &mut [Request]) {
-        self.notice_failures();
+        self.notice_panic();
+        self.notice_writer();
         self.is_running = true;
         for requests in requests.chunks_mut(REQUESTS_TOUCHED_TOGETHER) {
             for request in &*requests {
@@ -159,13 +160,10 @@ impl Engine {
         self.is_running = false;
     }
 
-    /// Poisons the index where the writer has failed, or a panic cut off requests.
-    fn notice_failures(&mut self) {
+    /// Poisons the index where a panic cut off requests.
+    fn notice_panic(&mut self) {
         if self.is_running {
             self.poison.get_or_insert_with(|| Arc::new(IndexError::Panicked));
-        }
-        if let Some(failure) = self.writer.failure() {
-            self.poison.get_or_insert(failure);
         }
     }
 
@@ -195,12 +193,29 @@ impl Engine {
     }
 
     /// Waits until nothing is on its way to the volume.
+    ///
+    /// # Errors
+    ///
+    /// [`IndexError::Poisoned`].
     pub(crate) fn flush(&mut self) -> Result<(), IndexError> {
+        self.notice_panic();
+        self.wait_for_writer()
+    }
+
+    /// Waits until the writer has nothing to do.
+    fn wait_for_writer(&mut self) -> Result<(), IndexError> {
         self.writer.wait_until_idle();
-        self.notice_failures();
+        self.notice_writer();
         match &self.poison {
             Some(cause) => Err(IndexError::Poisoned { cause: Arc::clone(cause) }),
             None => Ok(()),
+        }
+    }
+
+    /// Poisons the index where the writer has failed.
+    fn notice_writer(&mut self) {
+        if let Some(failure) = self.writer.failure() {
+            self.poison.get_or_insert(failure);
         }
     }
 

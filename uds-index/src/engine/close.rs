@@ -15,7 +15,7 @@ impl Engine {
     /// [`IndexError::Poisoned`] where that chapter could not be written, and
     /// [`IndexError::OutOfMemory`]. Nothing has been closed then, and the index is poisoned.
     pub(super) fn close_chapter(&mut self) -> Result<(), IndexError> {
-        self.flush()?;
+        self.wait_for_writer()?;
         let capacity = zone_capacity(&self.geometry, self.zone_count);
         // All or nothing: what can fail comes before the first zone changes.
         let spares = self

@@ -326,7 +326,7 @@ mod tests {
             (24 * 4 + 8, "region length"),
             (24 * 3 + 20, "number of zones"),
             (24 * 3 + 22, "region instance"),
-            (24 * 4 + 20, "region kind"),
+            (24 * 2 + 20, "region kind"),
             (payload, "nonce"),
             (payload + 8, "nonce"),
         ];

@@ -1,0 +1,4 @@
+//! The index through its public API.
+
+mod common;
+mod smoke;
