@@ -1,2 +1,51 @@
-//! `cargo xtask`: verification and chores.
-fn main() {}
+//! `cargo xtask`: the gate that every change passes, and the chores of the workspace.
+//!
+//! - [`verify`]: every check in one command, with a table of results. It calls the others.
+//! - [`tidy`]: rules on the source text that no compiler checks.
+//! - [`golden`]: the images and answers of the reference implementation.
+//! - [`loom`], [`mod@bench`]: the concurrency models and the benchmarks.
+//!
+//! What they share: [`shell`] runs commands, [`workspace`] knows the crates.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod golden;
+mod loom;
+mod shell;
+mod tidy;
+mod verify;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Verification and chores of the uds workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Command {
+    /// Runs every check of a tier, and says which failed.
+    Verify(verify::Options),
+    /// Checks the rules on the source text: width, length, links, words, manifests.
+    Tidy,
+    /// Checks the images and answers of the reference implementation.
+    Golden(golden::Options),
+    /// Runs the concurrency models: every `tests/loom_*.rs` of every crate.
+    Loom(loom::Options),
+    /// Runs the benchmarks.
+    Bench(bench::Options),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Command::parse() {
+        Command::Verify(options) => verify::run(&options),
+        Command::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
+        Command::Golden(options) => golden::run(&options).map(|_| ExitCode::SUCCESS),
+        Command::Loom(options) => loom::run(&options).map(|_| ExitCode::SUCCESS),
+        Command::Bench(options) => bench::run(&options).map(|_| ExitCode::SUCCESS),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
