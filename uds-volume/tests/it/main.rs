@@ -1,3 +1,8 @@
 //! What the crate promises as a whole.
 
+mod chapters;
+mod corruption;
+mod faults;
 mod files;
+mod support;
+mod threads;
