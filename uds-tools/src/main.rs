@@ -1,2 +1,38 @@
-//! `uds`: the command line of the index.
-fn main() {}
+//! `uds`: the command line of the deduplication index.
+//!
+//! Only glue: everything that it does, a user of the library crates can do. Each command is
+//! a module with a `run` function that takes its arguments and says how to exit.
+
+#![forbid(unsafe_code)]
+
+mod cli;
+mod create;
+mod estimate;
+mod exit;
+mod info;
+mod output;
+mod size;
+mod storage;
+mod units;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Estimate(arguments) => estimate::run(&arguments),
+        Command::Create(arguments) => create::run(&arguments),
+        Command::Info(arguments) => info::run(&arguments),
+        Command::Size(arguments) => size::run(&arguments),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure.report();
+            failure.exit.into()
+        }
+    }
+}

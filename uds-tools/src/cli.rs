@@ -1,0 +1,177 @@
+//! The arguments of each command, and their help.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use uds_geometry::{MemorySize, Nonce};
+
+use crate::estimate::Naming;
+use crate::exit;
+use crate::output::Format;
+use crate::units::{parse_bytes, parse_nonce};
+
+/// What would deduplication save, and how much index memory does it take?
+#[derive(Debug, Parser)]
+#[command(name = "uds", version, after_help = exit::HELP, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Read files and say what deduplication would save
+    #[command(after_help = ESTIMATE_HELP)]
+    Estimate(EstimateArgs),
+    /// Make an empty index
+    #[command(after_help = CREATE_HELP)]
+    Create(CreateArgs),
+    /// Say what an index is and how full it is; never writes
+    #[command(after_help = INFO_HELP)]
+    Info(InfoArgs),
+    /// How much memory and disk an index takes, and what it remembers
+    #[command(after_help = SIZE_HELP)]
+    Size(SizeArgs),
+}
+
+const ESTIMATE_HELP: &str = "\
+Files are cut into blocks of 4 KiB, as VDO does; the last block
+of a file is padded with zeroes. All-zero blocks are counted
+apart: VDO does not store them. A hard-linked file is read once,
+symbolic links inside directories are not followed, and an
+unreadable file is reported at the end.
+
+Examples:
+  uds estimate ~/.cargo ~/.rustup
+  uds estimate --memory 1G /srv
+  uds estimate --format json /srv > estimate.json
+  uds estimate --index /var/tmp/srv.uds /srv";
+
+const CREATE_HELP: &str = "\
+The file's full size is reserved at once, so that the index can
+not run out of disk later. An existing index or a file that is
+not empty is left alone unless --force is given.
+
+Examples:
+  uds create /var/tmp/my.uds --memory 256M
+  uds create /var/tmp/my.uds --memory 256M --force --nonce 42";
+
+const INFO_HELP: &str = "\
+Everything is read from the index itself. The exit code is 1 for
+an index that was not saved cleanly.
+
+Examples:
+  uds info /var/tmp/my.uds
+  uds info /var/tmp/my.uds --format json";
+
+const SIZE_HELP: &str = "\
+Amounts are in powers of 1024: 10T is 10 TiB.
+
+Examples:
+  uds size
+  uds size --memory 1G
+  uds size --data 10T
+  uds size --data 10T --block-size 64K";
+
+#[derive(Args, Debug)]
+pub(crate) struct EstimateArgs {
+    /// Files, directories and block devices to read
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// The index's memory: 256M, 512M, 768M or 1G to 1024G
+    /// [default: 256M, or what the index of --index has]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<MemorySize>,
+    /// Keep the index in FILE: created if absent, extended if present
+    #[arg(long, value_name = "FILE")]
+    pub(crate) index: Option<PathBuf>,
+    /// The nonce of the index of --index [default: 0 for a new one, else any]
+    #[arg(long, value_name = "N", value_parser = parse_nonce, requires = "index")]
+    pub(crate) nonce: Option<Nonce>,
+    /// Where in the file of --index the index starts, in blocks of 4 KiB
+    #[arg(long, value_name = "BLOCKS", default_value_t = 0, requires = "index")]
+    pub(crate) offset: u64,
+    /// How blocks are named: murmur is VDO's way, blake3 resists forgery
+    #[arg(long, value_name = "HASH", default_value = "murmur")]
+    pub(crate) hash: Naming,
+    /// Threads that read and hash [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Stay on the file systems of the given paths
+    #[arg(short = 'x', long)]
+    pub(crate) one_file_system: bool,
+    /// Where the temporary index goes [default: the system's place]
+    #[arg(long, value_name = "DIR", conflicts_with = "index")]
+    pub(crate) temp_dir: Option<PathBuf>,
+    /// How to print the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+    /// No progress bar, even on a terminal
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CreateArgs {
+    /// The file or block device to make the index in
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The index's memory: 256M, 512M, 768M or 1G to 1024G
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: MemorySize,
+    /// A number that an opener of the index may ask for
+    #[arg(long, value_name = "N", value_parser = parse_nonce, default_value = "0")]
+    pub(crate) nonce: Nonce,
+    /// Where in the file the index starts, in blocks of 4 KiB
+    #[arg(long, value_name = "BLOCKS", default_value_t = 0)]
+    pub(crate) offset: u64,
+    /// Overwrite an existing index or a file that is not empty
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Reserve no disk: the file grows as the index fills
+    #[arg(long)]
+    pub(crate) sparse_file: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct InfoArgs {
+    /// The file or block device that holds the index
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Where in the file the index starts, in blocks of 4 KiB
+    #[arg(long, value_name = "BLOCKS", default_value_t = 0)]
+    pub(crate) offset: u64,
+    /// How to print the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SizeArgs {
+    /// Only this memory size
+    #[arg(long, value_name = "SIZE", conflicts_with = "data")]
+    pub(crate) memory: Option<MemorySize>,
+    /// The smallest index that remembers this much data
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    pub(crate) data: Option<u64>,
+    /// The size of the blocks that are indexed
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, default_value = "4K")]
+    pub(crate) block_size: u64,
+    /// How to print the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    // Guards against arguments that contradict each other, which clap finds only when it runs.
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,104 @@
+//! `uds estimate`: what would deduplication save on these files?
+//!
+//! | module | part |
+//! |---|---|
+//! | `walk` | finds every file once |
+//! | `source` | reads a file in pieces and chunks |
+//! | `name` | names blocks, and knows zero ones |
+//! | `worker` | reads, names and posts |
+//! | `pipeline` | the threads and the queue between them |
+//! | `target` | the index that names are posted to |
+//! | `totals`, `failures` | what was counted, and what could not be read |
+//! | `progress`, `report` | what is shown while it runs, and in the end |
+//! | `stop` | Ctrl-C |
+
+mod failures;
+mod name;
+mod pipeline;
+mod progress;
+mod report;
+mod source;
+mod stop;
+mod target;
+mod totals;
+mod walk;
+mod worker;
+
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
+use std::time::Instant;
+
+pub(crate) use name::Naming;
+
+use crate::cli::EstimateArgs;
+use crate::exit::{Exit, Failure};
+use crate::output::print;
+use failures::Failures;
+use pipeline::Scan;
+use progress::Progress;
+use report::Report;
+use stop::Stop;
+use target::{IndexPoster, Target};
+use totals::Totals;
+use walk::Walk;
+
+/// Runs the command.
+pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {
+    check_paths(arguments)?;
+    let stop = Stop::default();
+    stop.on_interrupt()?;
+    let start = Instant::now();
+    let target = Target::open(arguments)?;
+    let excluded: Vec<_> = target.identity().into_iter().collect();
+    let walk = || Walk::new(arguments.one_file_system, &excluded);
+    let (totals, failures) = (Totals::default(), Failures::default());
+    let scan = Scan {
+        paths: &arguments.paths,
+        naming: arguments.hash,
+        threads: arguments.threads.or(available_parallelism().ok()).map_or(1, NonZeroUsize::get),
+        totals: &totals,
+        failures: &failures,
+        stop: &stop,
+    };
+    let mut progress = Progress::new(arguments.quiet, &arguments.paths, walk(), &stop);
+    let scanned = pipeline::run(
+        &scan,
+        walk(),
+        || IndexPoster::new(&target.index),
+        || progress.update(&totals),
+    );
+    progress.finish();
+    let interrupted = stop.requested();
+    let mut report = Report::new(&totals, &failures, &target, arguments.hash, interrupted);
+    let saved = scanned.and_then(|()| target.finish());
+    report.seconds = start.elapsed().as_secs_f64();
+    print(arguments.format, || report.text(), &report)?;
+    failures.report();
+    saved?;
+    Ok(match (interrupted, failures.count()) {
+        (true, _) => Exit::Interrupted,
+        (false, 0) => Exit::Done,
+        (false, _) => Exit::InputOutput,
+    })
+}
+
+/// Fails where none of the paths can be examined: no index need be made for that.
+fn check_paths(arguments: &EstimateArgs) -> Result<(), Failure> {
+    let mut failures = Vec::new();
+    for path in &arguments.paths {
+        match std::fs::metadata(path) {
+            Ok(_) => return Ok(()),
+            Err(error) => failures.push((path, error)),
+        }
+    }
+    match failures.pop() {
+        Some((path, error)) => {
+            for (path, error) in failures {
+                crate::exit::complain(format_args!("cannot read {}: {error}", path.display()));
+            }
+            let what = format!("cannot read {}", path.display());
+            Err(Failure::new(Exit::InputOutput, error).about(what))
+        }
+        None => Ok(()),
+    }
+}

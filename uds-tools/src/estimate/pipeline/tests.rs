@@ -1,0 +1,131 @@
+//! The whole scan with a poster that remembers every name, against a count that shares no code
+//! with it.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use uds_geometry::{RecordData, RecordName};
+
+use super::{Scan, run};
+use crate::estimate::failures::Failures;
+use crate::estimate::name::Naming;
+use crate::estimate::stop::Stop;
+use crate::estimate::totals::{Counter, Totals};
+use crate::estimate::walk::Walk;
+use crate::estimate::worker::Poster;
+use crate::exit::{Exit, Failure};
+
+/// Remembers all names exactly; fails at the end of its patience.
+struct ExactPoster<'a> {
+    known: &'a Mutex<HashSet<RecordName>>,
+    batch: Vec<RecordName>,
+    patience: usize,
+}
+
+impl Poster for ExactPoster<'_> {
+    fn add(&mut self, name: RecordName, _: RecordData) {
+        self.batch.push(name);
+    }
+
+    fn waiting(&self) -> usize {
+        self.batch.len()
+    }
+
+    fn post(&mut self) -> Result<u64, Failure> {
+        if self.batch.len() > self.patience {
+            return Err(Failure::usage("out of patience"));
+        }
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(self.batch.drain(..).filter(|name| !known.insert(*name)).count() as u64)
+    }
+}
+
+/// Scans `path`; gives bytes, files, blocks, zero, unique and duplicate blocks.
+fn scan(
+    path: &Path,
+    threads: usize,
+    naming: Naming,
+    patience: usize,
+    stop: &Stop,
+) -> (Result<(), Failure>, [u64; 6]) {
+    let (totals, failures, known) = (Totals::default(), Failures::default(), Mutex::default());
+    let paths = [path.to_path_buf()];
+    let (totals_ref, failures) = (&totals, &failures);
+    let scan = Scan { paths: &paths, naming, threads, totals: totals_ref, failures, stop };
+    let make_poster = || ExactPoster { known: &known, batch: Vec::new(), patience };
+    let outcome = run(&scan, Walk::new(false, &[]), make_poster, || {});
+    let counters = [
+        &totals.bytes,
+        &totals.files,
+        &totals.blocks,
+        &totals.zero,
+        &totals.unique,
+        &totals.duplicate,
+    ];
+    (outcome, counters.map(Counter::get))
+}
+
+/// Many small files and one large one, of blocks that repeat in a known way.
+fn make_tree(root: &Path) -> [u64; 6] {
+    let (mut bytes, mut blocks, mut zero, mut seen) = (0, 0, 0, HashSet::new());
+    let mut write = |name: String, numbers: &[u32]| {
+        let content: Vec<u8> = numbers
+            .iter()
+            .flat_map(|number| std::iter::repeat_n(number.to_le_bytes(), 1024).flatten())
+            .collect();
+        fs::write(root.join(name), &content).unwrap();
+        bytes += content.len() as u64;
+        blocks += numbers.len() as u64;
+        zero += numbers.iter().filter(|number| **number == 0).count() as u64;
+        seen.extend(numbers.iter().copied().filter(|number| *number != 0));
+    };
+    for file in 0..500 {
+        let numbers: Vec<_> = (0..file % 7).map(|block| file * block % 90).collect();
+        write(format!("small {file}"), &numbers);
+    }
+    let numbers: Vec<_> = (0..10_000).map(|block| block % 7000).collect();
+    write("large".into(), &numbers);
+    let unique = seen.len() as u64;
+    [bytes, 501, blocks, zero, unique, blocks - zero - unique]
+}
+
+// Guards against blocks lost or doubled between the threads, with either hash.
+#[test]
+fn totals_are_exact_whatever_the_number_of_threads() {
+    let directory = tempfile::tempdir().unwrap();
+    let expected = make_tree(directory.path());
+    for (threads, naming) in [(1, Naming::Murmur), (2, Naming::Blake3), (7, Naming::Murmur)] {
+        let stop = Stop::default();
+        let (outcome, counters) = scan(directory.path(), threads, naming, usize::MAX, &stop);
+        assert!(outcome.is_ok());
+        assert_eq!(counters, expected, "{threads} threads");
+        assert!(!stop.requested());
+    }
+}
+
+// Guards against threads that wait for each other for ever once the index has failed.
+#[test]
+fn a_failing_index_ends_the_scan() {
+    let directory = tempfile::tempdir().unwrap();
+    make_tree(directory.path());
+    for threads in [1, 4] {
+        let stop = Stop::default();
+        let (outcome, _) = scan(directory.path(), threads, Naming::Murmur, 100, &stop);
+        assert_eq!(outcome.unwrap_err().exit, Exit::Usage);
+        assert!(stop.requested(), "the other workers were told");
+    }
+}
+
+// Guards against a stop that is not obeyed.
+#[test]
+fn a_stop_that_came_first_reads_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    make_tree(directory.path());
+    let stop = Stop::default();
+    stop.request();
+    let (outcome, counters) = scan(directory.path(), 2, Naming::Murmur, usize::MAX, &stop);
+    assert!(outcome.is_ok());
+    assert_eq!(counters, [0; 6]);
+}

@@ -1,0 +1,248 @@
+//! The result of an estimate, for people and for programs.
+//!
+//! Savings are counted in whole blocks, because that is what VDO stores: a block that was found
+//! again saves 4 KiB, also the last one of a file, which is padded. Zero blocks take no space on
+//! VDO either, but no index is needed for that; they are told apart from what deduplication saves.
+//!
+//! # Invariants
+//!
+//! 1. `blocks = zero_blocks + unique_blocks + duplicate_blocks`, unless the index failed.
+//! 2. `bytes_saved = 4096 * duplicate_blocks`, and `saved_share` is its share of `4096 * blocks`.
+//! 3. No line of the text is wider than 60 columns, the index's path excepted.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::failures::Failures;
+use super::name::{BLOCK_BYTES, Naming};
+use super::target::Target;
+use super::totals::Totals;
+use crate::output::SCHEMA_VERSION;
+use crate::size::memory_for_records;
+use crate::units;
+
+/// The JSON object.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    pub(crate) schema_version: u32,
+    pub(crate) interrupted: bool,
+    pub(crate) hash: &'static str,
+    pub(crate) bytes_scanned: u64,
+    pub(crate) files_scanned: u64,
+    pub(crate) files_failed: u64,
+    pub(crate) hard_links_skipped: u64,
+    pub(crate) symlinks_skipped: u64,
+    pub(crate) special_files_skipped: u64,
+    pub(crate) block_size: u64,
+    pub(crate) blocks: u64,
+    pub(crate) zero_blocks: u64,
+    pub(crate) unique_blocks: u64,
+    pub(crate) duplicate_blocks: u64,
+    pub(crate) bytes_saved: u64,
+    pub(crate) saved_share: f64,
+    pub(crate) zero_bytes: u64,
+    pub(crate) records_discarded: u64,
+    /// The memory size that would have held all records, if records were discarded and one would.
+    pub(crate) memory_needed: Option<String>,
+    pub(crate) index: IndexFacts,
+    pub(crate) seconds: f64,
+}
+
+/// What the index is, and how full.
+#[derive(Debug, Serialize)]
+pub(crate) struct IndexFacts {
+    pub(crate) path: Option<String>,
+    pub(crate) memory: Option<String>,
+    pub(crate) disk_bytes: u64,
+    pub(crate) window_records: u64,
+    pub(crate) window_bytes: u64,
+    pub(crate) records_in_index: u64,
+    pub(crate) full_share: f64,
+}
+
+impl Report {
+    /// The result of a scan; the time is to be filled in.
+    pub(crate) fn new(
+        totals: &Totals,
+        failures: &Failures,
+        target: &Target,
+        naming: Naming,
+        interrupted: bool,
+    ) -> Self {
+        let block = BLOCK_BYTES as u64;
+        let (blocks, duplicates) = (totals.blocks.get(), totals.duplicate.get());
+        let after = target.index.statistics();
+        let index = IndexFacts::new(target, &after);
+        let discarded = after.records_forgotten.saturating_sub(target.before.records_forgotten);
+        // Every new name took a record, and so did every known one that was not in the open
+        // chapter: it was moved there. In a larger window some of these would have been one.
+        let records_before = records_in_index(target, &target.before);
+        let taken = |statistics: &uds_index::Statistics| {
+            statistics.posts_not_found + statistics.posts_found - statistics.posts_found_open
+        };
+        let needed = records_before + taken(&after).saturating_sub(taken(&target.before));
+        let memory = (discarded > 0).then(|| memory_for_records(needed)).flatten();
+        Self {
+            schema_version: SCHEMA_VERSION,
+            interrupted,
+            hash: naming.as_str(),
+            bytes_scanned: totals.bytes.get(),
+            files_scanned: totals.files.get(),
+            files_failed: failures.count(),
+            hard_links_skipped: totals.hard_links.get(),
+            symlinks_skipped: totals.symlinks.get(),
+            special_files_skipped: totals.special.get(),
+            block_size: block,
+            blocks,
+            zero_blocks: totals.zero.get(),
+            unique_blocks: totals.unique.get(),
+            duplicate_blocks: duplicates,
+            bytes_saved: duplicates * block,
+            saved_share: fraction(duplicates, blocks),
+            zero_bytes: totals.zero.get() * block,
+            records_discarded: discarded,
+            memory_needed: memory.map(|memory| memory.to_string()),
+            index,
+            seconds: 0.0,
+        }
+    }
+
+    /// The text for people.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = self.write_scanned(&mut text);
+        let _ = self.write_blocks(&mut text);
+        let _ = self.write_index(&mut text);
+        if self.interrupted {
+            text.push_str("\nINTERRUPTED: this covers only what was read so far.\n");
+        }
+        if self.records_discarded > 0 {
+            let _ = self.write_warning(&mut text);
+        }
+        text
+    }
+
+    fn write_scanned(&self, text: &mut String) -> std::fmt::Result {
+        let rate = if self.seconds > 0.0 { self.bytes_scanned as f64 / self.seconds } else { 0.0 };
+        let files = units::counted(self.files_scanned, "file");
+        writeln!(text, "Scanned    {} in {files}", units::bytes(self.bytes_scanned))?;
+        writeln!(
+            text,
+            "Time       {}, {}/s",
+            units::duration(Duration::from_secs_f64(self.seconds)),
+            units::bytes(rate as u64)
+        )?;
+        let skipped: Vec<_> = [
+            (self.hard_links_skipped, "hard link"),
+            (self.symlinks_skipped, "symlink"),
+            (self.special_files_skipped, "special file"),
+        ]
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, noun)| units::counted(number, noun))
+        .collect();
+        if !skipped.is_empty() {
+            writeln!(text, "Skipped    {}", skipped.join(", "))?;
+        }
+        if self.files_failed > 0 {
+            writeln!(text, "UNREADABLE {}", units::counted(self.files_failed, "file"))?;
+        }
+        Ok(())
+    }
+
+    fn write_blocks(&self, text: &mut String) -> std::fmt::Result {
+        let mut row = |label, blocks: u64| {
+            writeln!(
+                text,
+                "{label:<11}{:>19} {:>14} {:>10}",
+                units::count(blocks),
+                units::bytes(blocks * self.block_size),
+                units::share(blocks, self.blocks),
+            )
+        };
+        row("\nBlocks", self.blocks)?;
+        row("  unique", self.unique_blocks)?;
+        row("  duplicate", self.duplicate_blocks)?;
+        row("  zero", self.zero_blocks)?;
+        writeln!(
+            text,
+            "\nSAVED      {} by deduplication, {}",
+            units::bytes(self.bytes_saved),
+            units::share(self.duplicate_blocks, self.blocks)
+        )
+    }
+
+    fn write_index(&self, text: &mut String) -> std::fmt::Result {
+        let index = &self.index;
+        writeln!(
+            text,
+            "\nIndex      {}, {}",
+            index.path.as_deref().unwrap_or("temporary"),
+            index.memory.as_ref().map_or("unusual size".into(), |size| format!("memory {size}")),
+        )?;
+        writeln!(
+            text,
+            "  holds    {} of {} records, {} full",
+            units::count(index.records_in_index),
+            units::count(index.window_records),
+            units::share(index.records_in_index, index.window_records),
+        )
+    }
+
+    fn write_warning(&self, text: &mut String) -> std::fmt::Result {
+        let advice = match &self.memory_needed {
+            Some(memory) => format!("--memory {memory} would have held all of it."),
+            None => "No dense index is large enough to hold all of it.".into(),
+        };
+        let lines = [
+            "WARNING: THE INDEX WAS TOO SMALL FOR THIS DATA".to_owned(),
+            format!(
+                "It forgot {}, the oldest ones,",
+                units::counted(self.records_discarded, "record")
+            ),
+            "and did not see later duplicates of them.".to_owned(),
+            "The true saving may be higher.".to_owned(),
+            advice,
+        ];
+        let rule = "*".repeat(60);
+        writeln!(text, "\n{rule}")?;
+        for line in lines {
+            writeln!(text, "* {line:<56} *")?;
+        }
+        writeln!(text, "{rule}")
+    }
+}
+
+impl IndexFacts {
+    fn new(target: &Target, statistics: &uds_index::Statistics) -> Self {
+        let configuration = target.index.configuration();
+        let window = target.index.geometry().records_per_volume();
+        let records = records_in_index(target, statistics);
+        Self {
+            path: target.path.as_ref().map(|path| path.display().to_string()),
+            memory: configuration.memory_size().map(|memory| memory.to_string()),
+            disk_bytes: crate::storage::file_bytes(configuration, 0).unwrap_or(0),
+            window_records: window,
+            window_bytes: window * BLOCK_BYTES as u64,
+            records_in_index: records,
+            full_share: fraction(records, window),
+        }
+    }
+}
+
+/// Records of the closed chapters that are remembered, and of the open one.
+fn records_in_index(target: &Target, statistics: &uds_index::Statistics) -> u64 {
+    let (newest, oldest) = (statistics.newest_chapter.get(), statistics.oldest_chapter.get());
+    let per_chapter = u64::from(target.index.geometry().records_per_chapter());
+    newest.saturating_sub(oldest) * per_chapter + statistics.open_chapter_records
+}
+
+fn fraction(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+#[cfg(test)]
+mod tests;

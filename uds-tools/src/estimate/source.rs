@@ -1,0 +1,211 @@
+//! Reading a file in pieces: opening it safely, stepping over its holes, filling whole blocks.
+//!
+//! # Invariants
+//!
+//! 1. A file has as many bytes as the walk saw. One that grows is read so far; one that shrinks is
+//!    read to its new end.
+//! 2. Pieces start at multiples of [`PIECE_BYTES`], holes and chunks at multiples of a block.
+//! 3. Every chunk handed out is a whole number of blocks; bytes past the end of the data are zero.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::AcqRel, Ordering::Relaxed};
+
+use rustix::fs::{Advice, OFlags, SeekFrom, fadvise, seek};
+use rustix::io::Errno;
+
+use super::name::BLOCK_BYTES;
+
+/// Bytes of a piece, the unit in which a large file is shared among threads.
+pub(crate) const PIECE_BYTES: u64 = 16 << 20;
+/// Bytes read at once: enough to make the system call's cost small, little enough to stay in
+/// a core's cache until all blocks are hashed.
+pub(crate) const CHUNK_BYTES: usize = 256 << 10;
+
+/// A file that was found, and how its reading went so far.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) path: PathBuf,
+    pub(crate) inode: u64,
+    /// Pieces that no thread has finished.
+    pieces_left: AtomicU64,
+    failed: AtomicBool,
+}
+
+/// A part of a file for one thread to read.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    pub(crate) source: Arc<Source>,
+    pub(crate) range: Range<u64>,
+}
+
+/// How a file ended, told to the thread that finished its last piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Other pieces are still to be read.
+    NotYet,
+    /// Every byte was read.
+    Complete,
+    /// At least one piece could not be read to its end.
+    Failed,
+}
+
+impl Source {
+    /// The pieces of a file of `bytes` bytes: one at least, so that an empty file counts too.
+    pub(crate) fn pieces(path: PathBuf, bytes: u64, inode: u64) -> impl Iterator<Item = Piece> {
+        let count = bytes.div_ceil(PIECE_BYTES).max(1);
+        let source = Arc::new(Self {
+            path,
+            inode,
+            pieces_left: AtomicU64::new(count),
+            failed: AtomicBool::new(false),
+        });
+        (0..count).map(move |number| {
+            let start = number * PIECE_BYTES;
+            let range = start..bytes.min(start.saturating_add(PIECE_BYTES));
+            Piece { source: Arc::clone(&source), range }
+        })
+    }
+
+    /// Notes that a piece failed. True for the first that does, which reports it.
+    pub(crate) fn fail(&self) -> bool {
+        !self.failed.swap(true, Relaxed)
+    }
+
+    /// Notes that a piece was finished, well or not.
+    pub(crate) fn finish_piece(&self) -> Ending {
+        // Pairs with itself in the other workers: the last one sees their `failed`.
+        if self.pieces_left.fetch_sub(1, AcqRel) > 1 {
+            Ending::NotYet
+        } else if self.failed.load(Relaxed) {
+            Ending::Failed
+        } else {
+            Ending::Complete
+        }
+    }
+}
+
+/// What comes next in a piece.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Chunk<'a> {
+    /// Data at a block number of the file: whole blocks, of which `bytes` bytes are the file's.
+    Data { first_block: u64, blocks: &'a [u8], bytes: u64 },
+    /// Bytes that the file system does not store because they are zero.
+    Hole { bytes: u64 },
+}
+
+/// Reads one piece.
+#[derive(Debug)]
+pub(crate) struct PieceReader {
+    file: File,
+    next: u64,
+    end: u64,
+    /// Where the data that is being read ends; at `next` it is time to look for more.
+    data_end: u64,
+    has_holes: bool,
+}
+
+impl PieceReader {
+    /// Opens the file of a piece.
+    pub(crate) fn open(piece: &Piece) -> io::Result<Self> {
+        let Range { start, end } = piece.range;
+        let file = open_for_reading(&piece.source.path)?;
+        let metadata = file.metadata()?;
+        let is_device = metadata.file_type().is_block_device();
+        if !(metadata.is_file() || is_device) {
+            return Err(io::Error::other("it was a file when it was found, and is none any more"));
+        }
+        let has_holes = !is_device && metadata.blocks().saturating_mul(512) < metadata.len();
+        if end - start > CHUNK_BYTES as u64 && !has_holes {
+            // A hint; where it is not understood nothing is lost.
+            let length = std::num::NonZeroU64::new(end - start);
+            let _ = fadvise(&file, start, length, Advice::Sequential);
+        }
+        let data_end = if has_holes { start } else { end };
+        Ok(Self { file, next: start, end, data_end, has_holes })
+    }
+
+    /// The next chunk, read into `buffer`, or nothing at the end of the piece or of the file.
+    pub(crate) fn next_chunk<'a>(
+        &mut self,
+        buffer: &'a mut [u8; CHUNK_BYTES],
+    ) -> io::Result<Option<Chunk<'a>>> {
+        if self.next >= self.end {
+            return Ok(None);
+        }
+        if self.next == self.data_end && self.has_holes {
+            let data = self.find_data()?;
+            if data.start > self.next {
+                let bytes = data.start - self.next;
+                self.next = data.start;
+                self.data_end = data.start;
+                return Ok(Some(Chunk::Hole { bytes }));
+            }
+            self.data_end = data.end;
+        }
+        let wanted = (self.data_end - self.next).min(CHUNK_BYTES as u64) as usize;
+        let read = read_full(&self.file, &mut buffer[..wanted], self.next)?;
+        if read == 0 {
+            return Ok(None);
+        }
+        let first_block = self.next / BLOCK_BYTES as u64;
+        // A short read means the file's end, as it is now.
+        self.next = if read < wanted { self.end } else { self.next + read as u64 };
+        let padded = read.next_multiple_of(BLOCK_BYTES);
+        buffer[read..padded].fill(0);
+        Ok(Some(Chunk::Data { first_block, blocks: &buffer[..padded], bytes: read as u64 }))
+    }
+
+    /// The next range of data at or after `next`, widened to whole blocks and cut to the piece.
+    fn find_data(&mut self) -> io::Result<Range<u64>> {
+        let block = BLOCK_BYTES as u64;
+        let start = match seek(&self.file, SeekFrom::Data(self.next)) {
+            Ok(start) => (start - start % block).clamp(self.next, self.end),
+            // No data up to the file's end, unless the file has become shorter.
+            Err(Errno::NXIO) => {
+                let bytes = self.file.metadata()?.len();
+                self.end = self.end.min(bytes).max(self.next);
+                self.end
+            }
+            // The file system does not tell where holes are.
+            Err(Errno::INVAL | Errno::OPNOTSUPP) => {
+                self.has_holes = false;
+                return Ok(self.next..self.end);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let end = match seek(&self.file, SeekFrom::Hole(start)) {
+            Ok(end) => end.checked_next_multiple_of(block).unwrap_or(end).clamp(start, self.end),
+            Err(_) => self.end,
+        };
+        Ok(start..end)
+    }
+}
+
+/// Opens a file or device that a walk has found. What has taken its place meanwhile must neither
+/// be followed nor block, and a device must not be told that it is read by a terminal.
+fn open_for_reading(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)
+}
+
+/// Fills `buffer` from `offset` on; fewer bytes only at the end of the file.
+fn read_full(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut read = 0;
+    while read < buffer.len() {
+        match file.read_at(&mut buffer[read..], offset + read as u64) {
+            Ok(0) => break,
+            Ok(count) => read += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! The index that an estimate posts to: a temporary one, or the one of `--index`.
+
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use uds_geometry::{Configuration, MemorySize, RecordData, RecordName};
+use uds_index::{Answer, Batch, CreateOptions, Index, IndexInfo, OpenOptions, Request, Statistics};
+use uds_volume::{FileOptions, FileStorage, Storage, StorageError};
+
+use super::walk::Identity;
+use super::worker::{BATCH_NAMES, Poster};
+use crate::cli::EstimateArgs;
+use crate::create::{self, Making};
+use crate::exit::{Exit, Failure};
+use crate::storage::{about, exists, file_bytes};
+
+/// An open index, and what it is to be called.
+pub(crate) struct Target {
+    pub(crate) index: Index,
+    /// The file of `--index`, or nothing for a temporary index.
+    pub(crate) path: Option<PathBuf>,
+    /// Statistics when it was opened, to tell this run's work from earlier ones'.
+    pub(crate) before: Statistics,
+}
+
+impl Target {
+    /// Opens or makes the index that the arguments ask for.
+    pub(crate) fn open(arguments: &EstimateArgs) -> Result<Self, Failure> {
+        let memory = arguments.memory;
+        let index = match &arguments.index {
+            None => temporary(
+                arguments.temp_dir.as_deref().unwrap_or(&std::env::temp_dir()),
+                memory.unwrap_or(MemorySize::MB_256),
+            )?,
+            Some(path) if exists(path) => {
+                existing(path, arguments).map_err(|failure| failure.about(about(path)))?
+            }
+            Some(path) => {
+                let making = Making {
+                    memory: memory.unwrap_or(MemorySize::MB_256),
+                    nonce: arguments.nonce.unwrap_or_default(),
+                    offset: arguments.offset,
+                    force: false,
+                    sparse_file: false,
+                };
+                create::make(path, &making)?
+            }
+        };
+        let before = index.statistics();
+        Ok(Self { index, path: arguments.index.clone(), before })
+    }
+
+    /// The file of the index, which must not be estimated itself.
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        let metadata = fs::metadata(self.path.as_ref()?).ok()?;
+        Some(if metadata.file_type().is_block_device() {
+            super::walk::device_identity(&metadata)
+        } else {
+            (metadata.dev(), metadata.ino())
+        })
+    }
+
+    /// Saves an index of `--index`; a temporary one vanishes.
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        match self.path {
+            Some(path) => {
+                self.index.close().map_err(|error| Failure::from(error).about(about(&path)))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn existing(path: &Path, arguments: &EstimateArgs) -> Result<Index, Failure> {
+    let storage: Arc<dyn Storage> = Arc::new(FileStorage::open(path)?);
+    // Looked at before anything can change, so that a wrong call leaves no trace.
+    let info = IndexInfo::read(Arc::clone(&storage), arguments.offset)?;
+    let found = info.configuration.memory_size();
+    if let Some(wanted) = arguments.memory.filter(|&wanted| found != Some(wanted)) {
+        let found = found.map_or("no named size".into(), |found| found.to_string());
+        return Err(Failure::usage(format_args!(
+            "the index has {found} of memory, not the {wanted} of --memory; leave --memory out, \
+             or choose another file for --index"
+        )));
+    }
+    let options = OpenOptions {
+        nonce: arguments.nonce,
+        offset_blocks: arguments.offset,
+        ..OpenOptions::default()
+    };
+    Ok(Index::open(storage, &options)?)
+}
+
+/// An index in a file that has no name any more, so that it vanishes however the process ends.
+fn temporary(directory: &Path, memory: MemorySize) -> Result<Index, Failure> {
+    let configuration = Configuration::dense(memory);
+    let bytes = file_bytes(&configuration, 0)?;
+    let in_directory = |error| {
+        Failure::new(Exit::InputOutput, error).about(format!(
+            "the temporary index cannot be made in {}; choose another place with --temp-dir",
+            directory.display()
+        ))
+    };
+    let storage = unnamed_file(directory, bytes).map_err(in_directory)?;
+    Ok(Index::create(Arc::new(storage), &configuration, &CreateOptions::default())?)
+}
+
+fn unnamed_file(directory: &Path, bytes: u64) -> Result<FileStorage, StorageError> {
+    let options = FileOptions::new().sparse(true).ephemeral(true);
+    let process = std::process::id();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let mut attempt = 0;
+    loop {
+        let path = directory.join(format!(".uds-estimate-{process}-{:x}", now + attempt));
+        match options.create(&path, bytes) {
+            Err(StorageError::AlreadyExists { .. }) if attempt < 100 => attempt += 1,
+            Err(error) => return Err(error),
+            Ok(storage) => {
+                // Should this fail, a sparse file is left behind, which is no reason to stop.
+                let _ = fs::remove_file(&path);
+                return Ok(storage);
+            }
+        }
+    }
+}
+
+/// Posts a worker's names to the index.
+pub(crate) struct IndexPoster<'a> {
+    index: &'a Index,
+    batch: Batch,
+}
+
+impl<'a> IndexPoster<'a> {
+    pub(crate) fn new(index: &'a Index) -> Self {
+        // A chunk is added as a whole, so that a batch may grow a little beyond its mark.
+        Self { index, batch: Batch::with_capacity(2 * BATCH_NAMES) }
+    }
+}
+
+impl Poster for IndexPoster<'_> {
+    fn add(&mut self, name: RecordName, data: RecordData) {
+        self.batch.post(name, data);
+    }
+
+    fn waiting(&self) -> usize {
+        self.batch.len()
+    }
+
+    fn post(&mut self) -> Result<u64, Failure> {
+        self.index.run(&mut self.batch)?;
+        let answers = self.batch.requests().iter().filter_map(Request::answer);
+        let known = answers.filter(|answer| matches!(answer, Ok(Answer::Found { .. }))).count();
+        self.batch.clear();
+        Ok(known as u64)
+    }
+}

@@ -1,0 +1,47 @@
+//! The counters of a scan, shared by its workers and the progress bar.
+//!
+//! # Invariants
+//!
+//! 1. `blocks = zero + unique + duplicate` once all workers have ended. While they run, blocks that
+//!    were read but not yet posted are missing from `unique` and `duplicate`.
+//! 2. Every counter is written by any worker or the walker with relaxed additions and means
+//!    something exact only after these threads were joined.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// One counter.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, count: u64) {
+        self.0.fetch_add(count, Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// Everything that a scan counts.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    /// Bytes of file content, padding not counted, holes counted.
+    pub(crate) bytes: Counter,
+    /// Files and devices read to their end.
+    pub(crate) files: Counter,
+    /// Blocks of all kinds.
+    pub(crate) blocks: Counter,
+    /// Blocks of zeroes only.
+    pub(crate) zero: Counter,
+    /// Blocks that the index did not know.
+    pub(crate) unique: Counter,
+    /// Blocks that the index knew.
+    pub(crate) duplicate: Counter,
+    /// Further names of files that were counted already.
+    pub(crate) hard_links: Counter,
+    /// Symbolic links that were not followed.
+    pub(crate) symlinks: Counter,
+    /// FIFOs, sockets and devices inside directories.
+    pub(crate) special: Counter,
+}

@@ -1,0 +1,60 @@
+//! Files and devices that hold indexes, and what their errors mean for the exit code.
+
+use std::fs;
+use std::path::Path;
+
+use uds_geometry::{Configuration, LayoutSizes};
+use uds_index::{ErrorKind, IndexError};
+use uds_volume::StorageError;
+
+use crate::exit::{Exit, Failure};
+
+impl From<IndexError> for Failure {
+    fn from(error: IndexError) -> Self {
+        let exit = match error.kind() {
+            ErrorKind::NotAnIndex
+            | ErrorKind::Damaged
+            | ErrorKind::UnsupportedVersion
+            | ErrorKind::NotSavedCleanly => Exit::BadIndex,
+            ErrorKind::Mismatch | ErrorKind::InvalidArgument => Exit::Usage,
+            _ => Exit::InputOutput,
+        };
+        Self::new(exit, error)
+    }
+}
+
+impl From<StorageError> for Failure {
+    fn from(error: StorageError) -> Self {
+        // What lies there is no index, whatever else it is.
+        let exit = match error {
+            StorageError::WrongKind { .. } => Exit::BadIndex,
+            _ => Exit::InputOutput,
+        };
+        Self::new(exit, error)
+    }
+}
+
+/// Bytes of a file that holds an index of this configuration from block `offset` on.
+pub(crate) fn file_bytes(configuration: &Configuration, offset: u64) -> Result<u64, Failure> {
+    let sizes = LayoutSizes::new(&configuration.geometry())
+        .map_err(|error| Failure::new(Exit::Usage, error))?;
+    offset
+        .checked_mul(u64::from(uds_geometry::BLOCK_BYTES))
+        .and_then(|start| start.checked_add(sizes.total_bytes()))
+        .filter(|&bytes| i64::try_from(bytes).is_ok())
+        .ok_or_else(|| {
+            Failure::usage(format_args!(
+                "--offset {offset} is beyond the end of every file: give it in blocks of 4 KiB"
+            ))
+        })
+}
+
+/// What a path leads to, for messages: the file as the user wrote it.
+pub(crate) fn about(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Whether `path` exists. An error other than its absence is left to whoever opens it.
+pub(crate) fn exists(path: &Path) -> bool {
+    !matches!(fs::metadata(path), Err(error) if error.kind() == std::io::ErrorKind::NotFound)
+}

@@ -1,0 +1,209 @@
+//! Numbers for people: bytes, counts, shares and times, and sizes as a command line gives them.
+//!
+//! # Invariants
+//!
+//! 1. A multiple of bytes is always a power of 1024, in and out, as the index's memory sizes are.
+//! 2. A share is written as 0% or 100% only if it is exactly that.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use uds_geometry::Nonce;
+
+const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+
+/// Bytes with three digits or more that mean something: `512 B`, `1.25 GiB`, `10.0 TiB`.
+pub(crate) fn bytes(count: u64) -> String {
+    let mut unit = 0;
+    let mut scaled = count as f64;
+    // What would be printed as 1024 belongs to the next unit.
+    while scaled >= 1023.95 && unit + 1 < UNITS.len() {
+        scaled /= 1024.0;
+        unit += 1;
+    }
+    let name = UNITS[unit];
+    if unit == 0 {
+        format!("{count} {name}")
+    } else if scaled < 9.995 {
+        format!("{scaled:.2} {name}")
+    } else {
+        format!("{scaled:.1} {name}")
+    }
+}
+
+/// A count with its digits in groups of three: `1,234,567`.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// A count and its noun, which takes an `s` unless the count is one: `1 file`, `2 files`.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", count(number))
+}
+
+/// `part` of `whole` as a percentage: `12.3%`. Nothing of nothing is `0.0%`.
+pub(crate) fn share(part: u64, whole: u64) -> String {
+    if part == 0 || whole == 0 {
+        return "0.0%".into();
+    }
+    let percent = part as f64 * 100.0 / whole as f64;
+    if percent < 0.05 {
+        "<0.1%".into()
+    } else if part < whole && percent >= 99.95 {
+        ">99.9%".into()
+    } else {
+        format!("{percent:.1}%")
+    }
+}
+
+/// A time span: `0.25 s`, `12.3 s`, `5 min 07 s`, `3 h 20 min`.
+pub(crate) fn duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..10 => format!("{:.2} s", time.as_secs_f64()),
+        10..60 => format!("{:.1} s", time.as_secs_f64()),
+        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// A moment as UTC: `2026-11-21 01:38:07 UTC`.
+pub(crate) fn utc(unix_ms: u64) -> String {
+    let seconds = unix_ms / 1000;
+    let (year, month, day) = civil_date(seconds / 86400);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
+/// The Gregorian date of a day counted from 1970-01-01.
+fn civil_date(days: u64) -> (u64, u64, u64) {
+    // Years start in March here, so that a leap day is the last of its year, and eras of
+    // 400 years (146097 days) start in the year 0.
+    let day = days + 719_468;
+    let (era, day) = (day / 146_097, day % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day_of_month = day - (153 * month + 2) / 5 + 1;
+    let (month, next_year) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (era * 400 + year + next_year, month, day_of_month)
+}
+
+/// Reads an amount of data: `10T`, `1.5 TiB`, `4096`, `64k`.
+pub(crate) fn parse_bytes(text: &str) -> Result<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).trim_end();
+    let unit = text[digits.len()..].trim_start().to_ascii_uppercase();
+    let letter = unit.trim_end_matches('B').trim_end_matches('I');
+    let power = ["", "K", "M", "G", "T", "P", "E"].iter().position(|known| *known == letter);
+    let wanted = "give a number and a unit, for example 500G, 10T or 1.5P (powers of 1024)";
+    let Some(power) = power else { bail!("{text:?} is not an amount of data: {wanted}") };
+    let amount: f64 = digits
+        .parse()
+        .ok()
+        .filter(|amount: &f64| amount.is_finite() && *amount >= 0.0)
+        .with_context(|| format!("{text:?} is not an amount of data: {wanted}"))?;
+    let total = amount * 1024_f64.powi(power as i32);
+    if total >= u64::MAX as f64 {
+        bail!("{text:?} is more than 16 EiB, which no file system holds: {wanted}");
+    }
+    Ok(total as u64)
+}
+
+/// Reads a nonce, decimal or hexadecimal with `0x`.
+pub(crate) fn parse_nonce(text: &str) -> Result<Nonce> {
+    let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    let nonce = parsed.with_context(|| {
+        format!("{text:?} is not a nonce: give a 64-bit number, decimal or hexadecimal with 0x")
+    })?;
+    Ok(Nonce::new(nonce))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Guards against "1024.0 GiB" and against digits that pretend to a precision.
+    #[test]
+    fn bytes_change_unit_before_they_reach_1024() {
+        let cases = [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.00 KiB"),
+            ((1 << 30) - 1, "1.00 GiB"),
+            (10 << 40, "10.0 TiB"),
+            (1023 << 20, "1023.0 MiB"),
+            (u64::MAX, "16.0 EiB"),
+        ];
+        for (number, text) in cases {
+            assert_eq!(bytes(number), text, "{number}");
+        }
+    }
+
+    // Guards the places of the commas.
+    #[test]
+    fn digits_are_grouped_from_the_right() {
+        let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")];
+        for (number, text) in cases {
+            assert_eq!(count(number), text);
+        }
+        assert_eq!(counted(1, "file"), "1 file");
+        assert_eq!(counted(2000, "file"), "2,000 files");
+    }
+
+    // Guards against a rounded share that says "nothing" or "all" when that is not so.
+    #[test]
+    fn shares_do_not_round_to_nothing_or_all() {
+        assert_eq!(share(1, 1_000_000), "<0.1%");
+        assert_eq!(share(999_999, 1_000_000), ">99.9%");
+        assert_eq!(share(5, 5), "100.0%");
+        assert_eq!(share(0, 0), "0.0%");
+        assert_eq!(share(1, 3), "33.3%");
+    }
+
+    // Guards leap years and the ends of months and of the unit ranges.
+    #[test]
+    fn moments_and_spans() {
+        assert_eq!(utc(0), "1970-01-01 00:00:00 UTC");
+        assert_eq!(utc(951_782_400_000), "2000-02-29 00:00:00 UTC");
+        assert_eq!(utc(1_735_689_599_999), "2024-12-31 23:59:59 UTC");
+        assert_eq!(utc(4_107_542_400_000), "2100-03-01 00:00:00 UTC");
+        assert_eq!(duration(Duration::from_millis(250)), "0.25 s");
+        assert_eq!(duration(Duration::from_secs(307)), "5 min 07 s");
+        assert_eq!(duration(Duration::from_secs(12_000)), "3 h 20 min");
+    }
+
+    // Guards against amounts that are read as something else than what was meant.
+    #[test]
+    fn amounts_of_data_are_read_or_refused() {
+        let good =
+            [("4096", 4096), ("10T", 10 << 40), ("10 TB", 10 << 40), ("1.5KiB", 1536), ("0", 0)];
+        for (text, expected) in good {
+            assert_eq!(parse_bytes(text).ok(), Some(expected), "{text}");
+        }
+        for text in ["", "T", "-1G", "10X", "1e30E", "nan", "inf", "10TT", "1 2G"] {
+            assert!(parse_bytes(text).is_err(), "{text}");
+        }
+    }
+
+    // Guards both notations and the ends of the range.
+    #[test]
+    fn nonces_are_decimal_or_hexadecimal() {
+        assert_eq!(parse_nonce("0xff").ok(), Some(Nonce::new(255)));
+        assert_eq!(parse_nonce("18446744073709551615").ok(), Some(Nonce::new(u64::MAX)));
+        for text in ["", "0x", "-1", "18446744073709551616", "ff"] {
+            assert!(parse_nonce(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! `uds estimate --index`: an index that is kept.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use crate::support::{Uds, blocks, fingerprint};
+
+// Guards the reason to keep an index: what one run has seen, the next one knows.
+#[test]
+fn a_second_run_finds_everything_again() {
+    let uds = Uds::new();
+    uds.write("tree/one", &blocks(1..=50));
+    uds.write("tree/two", &blocks(40..=100));
+    let first = uds.estimate(&["--index", "kept", "--nonce", "0x2a", "tree"]);
+    assert_eq!(
+        (first["unique_blocks"].as_u64(), first["duplicate_blocks"].as_u64()),
+        (Some(100), Some(11))
+    );
+    let bytes = first["index"]["disk_bytes"].as_u64().unwrap();
+    let metadata = fs::metadata(uds.path("kept")).unwrap();
+    assert_eq!(metadata.len(), bytes);
+    assert!(metadata.blocks() * 512 >= bytes, "its space is reserved");
+    let second = uds.estimate(&["--index", "kept", "--nonce", "42", "tree"]);
+    assert_eq!(
+        (second["unique_blocks"].as_u64(), second["duplicate_blocks"].as_u64()),
+        (Some(0), Some(111))
+    );
+    assert_eq!(second["index"]["path"], "kept");
+    assert_eq!(second["index"]["memory"], "256M");
+    assert_eq!(second["index"]["records_in_index"], 100);
+}
+
+// Guards against an index that is estimated as data, which grows while it is read.
+#[test]
+fn the_index_itself_is_not_data() {
+    let uds = Uds::new();
+    uds.write("tree/one", &blocks(1..=50));
+    uds.small_index("tree/index", 4, 10);
+    fs::hard_link(uds.path("tree/index"), uds.path("tree/index by another name")).unwrap();
+    let json = uds.estimate(&["--index", "tree/index", "tree", "tree/index"]);
+    assert_eq!(json["files_scanned"], 1);
+    assert_eq!(json["blocks"], 50);
+}
+
+// Guards the warning: an index that forgets must say so where it cannot be missed, with advice
+// that helps.
+#[test]
+fn a_window_that_is_too_small_is_told_loudly() {
+    let uds = Uds::new();
+    // Four chapters of 1024 records.
+    uds.small_index("small", 4, 0);
+    uds.write("tree/a", &blocks(1..=5000));
+    let ran = uds.run(&["estimate", "--index", "small", "tree"]);
+    assert_eq!(ran.code, Some(0));
+    assert!(ran.stdout.contains("WARNING: THE INDEX WAS TOO SMALL"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("The true saving may be higher"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("--memory 256M would have held all"), "{}", ran.stdout);
+    // The first records are forgotten, so a second run misses duplicates, and says so.
+    let json = uds.estimate(&["--threads", "1", "--index", "small", "tree"]);
+    assert!(json["unique_blocks"].as_u64() > Some(1000), "{json}");
+    assert!(json["records_discarded"].as_u64() >= Some(1024), "{json}");
+    assert_eq!(json["memory_needed"], "256M");
+}
+
+// Guards against a warning about records that were forgotten in earlier runs.
+#[test]
+fn earlier_losses_are_not_this_runs() {
+    let uds = Uds::new();
+    uds.small_index("small", 4, 5000);
+    uds.write("tree/a", &blocks(1..=10));
+    let json = uds.estimate(&["--index", "small", "tree"]);
+    assert_eq!(json["records_discarded"], 0);
+    assert_eq!(json["memory_needed"], serde_json::Value::Null);
+}
+
+// Guards against an index file made for paths that cannot be read.
+#[test]
+fn no_index_is_made_for_nothing() {
+    let uds = Uds::new();
+    uds.run(&["estimate", "--index", "kept", "missing"]).failed(3, &["missing"]);
+    assert!(!uds.path("kept").exists());
+}
+
+// Guards against a file that changes although the run was refused.
+#[test]
+fn a_wrong_memory_or_nonce_changes_nothing() {
+    let uds = Uds::new();
+    uds.write("tree/a", &blocks(1..=10));
+    let path = uds.small_index("small", 4, 100);
+    let before = fingerprint(&path);
+    let ran = uds.run(&["estimate", "--index", "small", "--memory", "512M", "tree"]);
+    ran.failed(2, &["small", "512M", "--memory"]);
+    let ran = uds.run(&["estimate", "--index", "small", "--nonce", "78", "tree"]);
+    ran.failed(2, &["small", "nonce", "0x000000000000004d", "0x000000000000004e"]);
+    assert_eq!(fingerprint(&path), before);
+    uds.estimate(&["--index", "small", "--nonce", "77", "tree"]);
+    assert_ne!(fingerprint(&path), before, "the right nonce extends it");
+}

@@ -1,0 +1,80 @@
+//! Ctrl-C.
+
+use std::fs::{self, File};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{Ran, Uds, blocks};
+
+/// Files whose reading takes many seconds and no disk: holes that must be looked for.
+fn endless_tree(uds: &Uds) {
+    uds.write("tree/data", &blocks(1..=100));
+    for number in 0..8 {
+        let file = File::create(uds.path(&format!("tree/sparse {number}"))).unwrap();
+        // The most that common file systems allow.
+        if file.set_len(15 << 40).is_err() {
+            file.set_len(1 << 40).unwrap();
+        }
+    }
+}
+
+/// Waits until the program watches for signals; before that, they would just end it.
+fn wait_until_watching(child: &Child) {
+    let status = format!("/proc/{}/status", child.id());
+    let patience = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < patience {
+        let status = fs::read_to_string(&status).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        if u64::from_str_radix(caught.trim(), 16).unwrap() & 2 != 0 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    panic!("the program does not watch for Ctrl-C");
+}
+
+fn interrupt(uds: &Uds, arguments: &[&str]) -> Ran {
+    let child =
+        uds.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until_watching(&child);
+    std::thread::sleep(Duration::from_millis(300));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    child.wait_with_output().unwrap().into()
+}
+
+// Guards the hours that went into a scan: what was read so far is told, and told as partial.
+#[test]
+fn an_interrupted_scan_tells_the_estimate_so_far() {
+    let uds = Uds::new();
+    endless_tree(&uds);
+    let start = Instant::now();
+    let ran = interrupt(&uds, &["estimate", "--format", "json", "tree"]);
+    assert!(start.elapsed() < Duration::from_secs(30), "it stops soon");
+    assert_eq!(ran.code, Some(130), "{ran:?}");
+    let json = ran.json();
+    assert_eq!(json["interrupted"], true);
+    let field = |name: &str| json[name].as_u64().unwrap();
+    let known = field("zero_blocks") + field("unique_blocks") + field("duplicate_blocks");
+    assert_eq!(field("blocks"), known, "every block that was read was counted");
+    assert!(ran.stderr.contains("stopping"), "{}", ran.stderr);
+    let text = interrupt(&uds, &["estimate", "tree"]);
+    assert!(text.stdout.contains("INTERRUPTED"), "{}", text.stdout);
+}
+
+// Guards an index that is kept: an interrupted run saves what it has posted.
+#[test]
+fn an_interrupted_run_saves_its_index() {
+    let uds = Uds::new();
+    endless_tree(&uds);
+    uds.small_index("kept", 4, 10);
+    let ran = interrupt(&uds, &["estimate", "--index", "kept", "--format", "json", "tree"]);
+    assert_eq!(ran.code, Some(130), "{ran:?}");
+    let info = uds.run(&["info", "kept", "--format", "json"]);
+    assert_eq!(info.code, Some(0), "{info:?}");
+    assert_eq!(
+        info.json()["saved"]["records"].as_u64().unwrap(),
+        10 + ran.json()["unique_blocks"].as_u64().unwrap()
+    );
+}

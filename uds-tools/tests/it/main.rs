@@ -1,0 +1,12 @@
+//! The `uds` command as its users meet it: the built program, its output, its exit codes, and
+//! the files that it leaves behind or must not touch.
+
+mod arguments;
+mod bad_index;
+mod create;
+mod estimate;
+mod exact_count;
+mod index_file;
+mod info;
+mod interrupt;
+mod support;
