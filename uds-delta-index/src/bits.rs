@@ -18,7 +18,7 @@ const BYTE: u64 = 8;
 #[inline(always)]
 pub(crate) fn load(memory: &[u8], position: u64) -> u64 {
     let byte = (position / BYTE) as usize;
-    let word = match memory.get(byte..).and_then(|rest| rest.first_chunk::<8>()) {
+    let word = match memory.get(byte..byte + 8).and_then(|bytes| bytes.first_chunk::<8>()) {
         Some(bytes) => u64::from_le_bytes(*bytes),
         None => load_near_end(memory, byte),
     };

@@ -5,8 +5,8 @@
 //! field is `min_keys` or more, a run of zeros and a one follow, each zero adding `increment`.
 //!
 //! Invariants:
-//! 1. `1 <= value_bits <= 25` and `min_bits <= 25`: one load holds value and field, with 7 bits or
-//!    more of the run.
+//! 1. `1 <= value_bits <= 25` and `min_bits <= 25`: one store holds value and field, and one load
+//!    holds the field and 32 bits or more of the run.
 //! 2. `code_bits` and `decode` agree on every delta: an entry decodes to as many bits as it took.
 
 use uds_geometry::{DeltaCoding, RecordName};
@@ -35,7 +35,6 @@ pub(crate) struct EntryCoding {
 /// What the bits at the start of an entry say. Whether it is a collision depends on its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Decoded {
-    pub(crate) value: u32,
     pub(crate) delta: u32,
     /// Bits of value and code, without a name.
     pub(crate) bits: u32,
@@ -86,41 +85,49 @@ impl EntryCoding {
     /// does not end within the list, or the delta exceeds 32 bits.
     #[inline(always)]
     pub(crate) fn decode(&self, memory: &[u8], position: u64, end: u64) -> Option<Decoded> {
-        let word = load(memory, position);
-        let value = (word & self.value_mask) as u32;
-        let field = ((word >> self.value_bits) & self.field_mask) as u32;
-        let run = word >> self.fixed_bits;
-        let is_long = field >= self.min_keys;
-        if is_long && run == 0 {
-            return self.decode_long_run(memory, position, end, value, field);
-        }
-        // No branch here: whether a delta is long is a coin toss that no predictor wins.
-        let long_mask = 0_u32.wrapping_sub(u32::from(is_long));
-        let zeros = run.trailing_zeros();
-        let delta = field + (zeros & long_mask) * self.increment;
-        Some(Decoded { value, delta, bits: self.fixed_bits + ((zeros + 1) & long_mask) })
+        self.decode_code(memory, self.code_of(position), end)
     }
 
-    /// The rare entry whose run of zeros goes beyond one load.
+    /// Where the code of the entry at `position` starts: behind its value.
+    #[inline(always)]
+    pub(crate) fn code_of(&self, position: u64) -> u64 {
+        position + u64::from(self.value_bits)
+    }
+
+    /// Decodes the entry whose code starts at `code`.
+    ///
+    /// Each entry's place depends on the one before it, so what counts is how long this takes from
+    /// `code` to `bits`, not how much it does.
+    #[inline(always)]
+    pub(crate) fn decode_code(&self, memory: &[u8], code: u64, end: u64) -> Option<Decoded> {
+        let word = load(memory, code);
+        let field = (word & self.field_mask) as u32;
+        let run = word >> self.min_bits;
+        if run == 0 {
+            return self.decode_slowly(memory, code, end, field);
+        }
+        // No branch here: whether a delta is long is a coin toss that no predictor wins.
+        let long_mask = 0_u32.wrapping_sub(u32::from(field >= self.min_keys));
+        let zeros = run.trailing_zeros();
+        let delta = field + (zeros & long_mask) * self.increment;
+        Some(Decoded { delta, bits: self.fixed_bits + ((zeros + 1) & long_mask) })
+    }
+
+    /// The rare entry whose field has nothing but zeros behind it, as far as one load goes.
     #[cold]
     #[inline(never)]
-    fn decode_long_run(
-        &self,
-        memory: &[u8],
-        position: u64,
-        end: u64,
-        value: u32,
-        field: u32,
-    ) -> Option<Decoded> {
+    fn decode_slowly(&self, memory: &[u8], code: u64, end: u64, field: u32) -> Option<Decoded> {
+        if field < self.min_keys {
+            return Some(Decoded { delta: field, bits: self.fixed_bits });
+        }
         let mut zeros = 0;
-        let run_start = position + u64::from(self.fixed_bits);
+        let run_start = code + u64::from(self.min_bits);
         while run_start + zeros < end {
             let word = load(memory, run_start + zeros);
             if word != 0 {
                 zeros += u64::from(word.trailing_zeros());
                 let delta = u64::from(field) + zeros.checked_mul(u64::from(self.increment))?;
                 return Some(Decoded {
-                    value,
                     delta: u32::try_from(delta).ok()?,
                     bits: u32::try_from(u64::from(self.fixed_bits) + zeros + 1).ok()?,
                 });

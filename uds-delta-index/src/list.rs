@@ -88,6 +88,16 @@ impl Position {
     }
 }
 
+/// Bits of the name of an entry with delta 0 at `offset`: only a list's first is ordinary.
+///
+/// A cold call keeps the test a branch, which costs nothing as long as it is not taken; as
+/// arithmetic it would delay every entry.
+#[cold]
+#[inline(never)]
+fn name_bits_at(offset: u64) -> u64 {
+    if offset > 0 { u64::from(NAME_BITS) } else { 0 }
+}
+
 impl ListView<'_> {
     #[cold]
     fn defect(&self, offset: u32, kind: ListDefect) -> Defect {
@@ -149,25 +159,30 @@ impl ListView<'_> {
     /// The hot loop of every look-up: one load for each entry passed.
     #[inline]
     pub(crate) fn seek(&self, mark: Mark, target: u32) -> Result<Position, Defect> {
-        let list_end = self.end();
+        // A copy: its fields stay in registers.
+        let coding = *self.coding;
         let target = u64::from(target);
-        let mut offset = mark.offset;
-        // 64 bits cannot overflow: a list has fewer than 2^18 entries of 32 bits each.
+        let list_end = self.end();
+        let first = coding.code_of(self.start);
+        let end = coding.code_of(list_end);
+        let mut code = first + u64::from(mark.offset);
+        // 64 bits cannot overflow: a list has fewer than 2^19 entries of 32 bits each.
         let mut key = u64::from(mark.key);
-        while offset < self.size {
-            let place = self.start + u64::from(offset);
-            let Some(entry) = self.coding.decode(self.memory, place, list_end) else {
-                return Err(self.defect(offset, ListDefect::EndlessCode));
+        while code < end {
+            let Some(entry) = coding.decode_code(self.memory, code, list_end) else {
+                return Err(self.defect((code - first) as u32, ListDefect::EndlessCode));
             };
             key += u64::from(entry.delta);
             if key >= target {
-                return self.found(offset, key, entry.delta, entry.bits);
+                return self.found((code - first) as u32, key, entry.delta, entry.bits);
             }
-            let is_collision = entry.delta == 0 && offset > 0;
-            offset += entry.bits + if is_collision { NAME_BITS } else { 0 };
+            if entry.delta == 0 {
+                code += name_bits_at(code - first);
+            }
+            code += u64::from(entry.bits);
         }
         // Every key passed is below the target, so it fits 32 bits.
-        self.at_end(offset, key as u32)
+        self.at_end((code - first) as u32, key as u32)
     }
 
     fn found(&self, offset: u32, key: u64, delta: u32, bits: u32) -> Result<Position, Defect> {

@@ -275,7 +275,7 @@ fn is_refused(zone: &DeltaZone, list: DeltaListNumber, growth: u64) -> bool {
     }
     let free_before = header.start - zone.headers[index - 1].end();
     let free_after = zone.headers[index + 1].start - header.end();
-    let used: u64 = zone.headers.iter().map(|header| header.bytes()).sum();
+    let used: u64 = zone.headers.iter().map(super::super::ListHeader::bytes).sum();
     let is_stuck = growth > free_before && growth > free_after;
     is_stuck && used + growth.div_ceil(8) > zone.memory.len() as u64
 }
