@@ -30,11 +30,17 @@ use crate::IndexError;
 
 /// How to create an index.
 ///
-/// The default is nonce 0, one zone, at the start of the storage.
+/// The default is nonce 0, fresh nonce info, one zone, at the start of the storage.
 #[derive(Clone, Debug)]
 pub struct CreateOptions {
     /// A number that says to whom the index belongs. Whoever opens it can ask for it.
     pub nonce: Nonce,
+    /// The unique bytes that the index's other nonces come from; `None` makes new ones.
+    ///
+    /// Two indexes with the same nonce info at the same offset, filled with the same requests in
+    /// one zone, have the same chapters byte for byte. Never use the info of an index that was on
+    /// the same storage before: its old chapters would be taken for new ones.
+    pub nonce_info: Option<[u8; 32]>,
     /// The block of 4096 bytes where the index begins; what lies before it is left alone.
     pub offset_blocks: u64,
     /// Into how many zones the index is divided in memory. This changes which thread could do
@@ -44,7 +50,12 @@ pub struct CreateOptions {
 
 impl Default for CreateOptions {
     fn default() -> Self {
-        Self { nonce: Nonce::default(), offset_blocks: 0, zones: ZoneCount::ONE }
+        Self {
+            nonce: Nonce::default(),
+            nonce_info: None,
+            offset_blocks: 0,
+            zones: ZoneCount::ONE,
+        }
     }
 }
 
@@ -131,8 +142,7 @@ impl Index {
         if configuration.is_sparse() {
             return Err(IndexError::Unsupported { what: "a sparse index" });
         }
-        let layout =
-            Layout::create(storage, configuration, options.nonce, options.offset_blocks)?;
+        let layout = Layout::create(storage, configuration, options)?;
         Self::start(Engine::create(layout, options.zones)?)
     }
 

@@ -23,6 +23,8 @@ pub struct IndexInfo {
     pub super_version: u32,
     /// The nonce that its client chose.
     pub client_nonce: Nonce,
+    /// The unique bytes that the other nonces come from.
+    pub nonce_info: [u8; 32],
     /// The nonce that is on its index pages.
     pub volume_nonce: Nonce,
     /// What its save slots hold.
@@ -86,6 +88,7 @@ impl IndexInfo {
             offset_blocks,
             super_version: SUPER_VERSION,
             client_nonce: layout.client_nonce(),
+            nonce_info: layout.nonce_info(),
             volume_nonce: layout.volume_nonce(),
             save: read_save(&layout)?,
         })

@@ -33,8 +33,8 @@ pub(crate) use self::region_io::{RegionReader, RegionWriter};
 pub(crate) use self::save_slot::{Save, SlotPlace};
 pub(crate) use self::super_block::SUPER_VERSION;
 
-use crate::IndexError;
 use crate::nonce::{fresh_nonce_info, volume_nonce};
+use crate::{CreateOptions, IndexError};
 
 const BLOCK: usize = BLOCK_BYTES as usize;
 
@@ -46,6 +46,7 @@ pub(crate) struct Layout {
     sizes: LayoutSizes,
     configuration: Configuration,
     client_nonce: Nonce,
+    nonce_info: [u8; 32],
     volume_nonce: Nonce,
     saves: [Option<Save>; 2],
 }
@@ -78,9 +79,9 @@ impl Layout {
     pub(crate) fn create(
         storage: Arc<dyn Storage>,
         configuration: &Configuration,
-        client_nonce: Nonce,
-        first_block: u64,
+        options: &CreateOptions,
     ) -> Result<Self, IndexError> {
+        let (client_nonce, first_block) = (options.nonce, options.offset_blocks);
         let sizes = LayoutSizes::new(&configuration.geometry())?;
         let needed = end_byte(first_block, &sizes);
         // A device's last part of a block is of no use.
@@ -89,15 +90,15 @@ impl Layout {
             let needed = needed.unwrap_or(u64::MAX);
             return Err(IndexError::TooSmall { needed, available });
         }
-        let now = storage.now();
-        let nanoseconds = now.as_nanos() as u64;
-        let super_block = SuperBlock::new(fresh_nonce_info(nanoseconds));
+        let fresh = || fresh_nonce_info(storage.now().as_nanos() as u64);
+        let super_block = SuperBlock::new(options.nonce_info.unwrap_or_else(fresh));
         let layout = Self {
             storage,
             first_block,
             sizes,
             configuration: configuration.clone(),
             client_nonce,
+            nonce_info: super_block.nonce_info,
             volume_nonce: volume_nonce(super_block.nonce, first_block + 2),
             saves: [None, None],
         };
@@ -148,6 +149,7 @@ impl Layout {
             sizes,
             configuration: config.configuration,
             client_nonce: config.nonce,
+            nonce_info: super_block.nonce_info,
             volume_nonce: volume_nonce(super_block.nonce, first_block + 2),
             saves: [None, None],
         };
@@ -183,6 +185,10 @@ impl Layout {
 
     pub(crate) fn client_nonce(&self) -> Nonce {
         self.client_nonce
+    }
+
+    pub(crate) fn nonce_info(&self) -> [u8; 32] {
+        self.nonce_info
     }
 
     pub(crate) fn volume_nonce(&self) -> Nonce {

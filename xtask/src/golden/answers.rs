@@ -117,7 +117,6 @@ pub(crate) struct AnswerChecker<'a> {
     more: u64,
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "run_case will hold the library to it"))]
 impl<'a> AnswerChecker<'a> {
     /// A checker that expects the first counter of the case.
     pub(crate) fn new(case: &'a Case) -> Self {

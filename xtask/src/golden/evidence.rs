@@ -35,6 +35,14 @@ impl std::fmt::Display for Evidence {
 
 /// Checks an unpacked image against its case.
 pub(crate) fn check(case: &Case, image: &Path) -> Result<Evidence> {
+    let records = check_chapters(case, image)?;
+    check_records(case, &records)?;
+    let answers = check_answers(case, &records)?;
+    Ok(Evidence { chapters: case.chapters.len(), records: records.len(), answers })
+}
+
+/// Checks that the chapters of an image hash to what the case says. Returns their records.
+pub(crate) fn check_chapters(case: &Case, image: &Path) -> Result<Vec<Record>> {
     let file = File::open(image).with_context(|| format!("cannot open {}", image.display()))?;
     let geometry = case.configuration()?.geometry();
     let mut chapters = Chapters::new(&geometry, case.offset_blocks, BufReader::new(file));
@@ -48,9 +56,7 @@ pub(crate) fn check(case: &Case, image: &Path) -> Result<Evidence> {
         let (found, wanted) = (hex(&chapter.sha256), hex(&listed.sha256));
         ensure!(found == wanted, "slot {slot} hashes to {found}, not {wanted}");
     }
-    check_records(case, &records)?;
-    let answers = check_answers(case, &records)?;
-    Ok(Evidence { chapters: case.chapters.len(), records: records.len(), answers })
+    Ok(records)
 }
 
 /// Checks that each record is one that the program wrote.

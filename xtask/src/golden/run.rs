@@ -1,26 +1,239 @@
 //! One case, run with the library.
 
 use std::fmt;
+use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
+use anyhow::{Context, Result, bail, ensure};
+use uds_geometry::{BLOCK_BYTES, LayoutSizes, RecordData, RecordName, ZoneCount};
+use uds_index::{
+    Answer, Batch, CreateOptions, ErrorKind, Index, IndexInfo, OpenOptions, Operation,
+    Region as FoundRegion,
+};
+use uds_volume::{FileOptions, FileStorage, Storage};
+
+use super::answers::{AnswerChecker, Found, Region};
 use super::case::Case;
+use super::evidence::check_chapters;
+use super::names::{data_of, name_of_counter};
+use super::program::ProgramStep;
+
+/// Requests made at once.
+const BATCH: u64 = 1024;
 
 /// How a case came out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The library agrees with the reference.
-    #[cfg_attr(not(test), expect(dead_code, reason = "needs the index engine"))]
     Passed,
     /// It does not, and where.
     Failed(String),
-    /// It was not asked, and why.
+    /// It was not asked all, and why.
     Skipped(String),
 }
 
 /// Opens the unpacked image, asks what the reference was asked, runs the program anew, and
-/// compares. Where `emit` is given, keeps the image that the program makes there.
-pub(crate) fn run_case(_case: &Case, _image: &Path, _emit: Option<&Path>) -> Outcome {
-    Outcome::Skipped("the index engine is not wired in yet".into())
+/// compares. Where `emit` is given, keeps the image that the program makes there, as `NAME.img`.
+pub(crate) fn run_case(case: &Case, image: &Path, emit: Option<&Path>) -> Outcome {
+    match try_case(case, image, emit) {
+        Ok(None) => Outcome::Passed,
+        Ok(Some(missing)) => Outcome::Skipped(missing.into()),
+        Err(error) => Outcome::Failed(format!("{error:#}")),
+    }
+}
+
+/// Checks all that the library can do of a case. Returns what it cannot do yet.
+fn try_case(case: &Case, image: &Path, emit: Option<&Path>) -> Result<Option<&'static str>> {
+    if case.sparse {
+        return Ok(Some("sparse indexes are not supported yet"));
+    }
+    extend(case, image)?;
+    if case.clean {
+        check_answers(case, image, None).context("the image of the reference")?;
+    } else {
+        check_refused(case, image).context("the image of the reference")?;
+    }
+    let ours = match emit {
+        Some(folder) => folder.join(format!("{}.img", case.name)),
+        None => image.with_extension("ours"),
+    };
+    // With the same nonce info even the headers of the pages must be the same.
+    let info = IndexInfo::read(Arc::new(FileStorage::open(image)?), case.offset_blocks)?;
+    let live = run_program(case, &ours, info.nonce_info).context("running the program")?;
+    if case.reproducible_chapters {
+        check_chapters(case, &ours).context("the chapters that the program made")?;
+    }
+    if case.clean {
+        // What several zones filled depends on their timing: such an index is held to itself.
+        let expected = if case.reproducible_chapters { None } else { Some(&live[..]) };
+        check_answers(case, &ours, expected).context("the image that the program made")?;
+    } else {
+        check_refused(case, &ours).context("the image that the program made")?;
+    }
+    if emit.is_none() {
+        fs::remove_file(&ours)?;
+    }
+    Ok((!case.clean).then_some("rebuilding is not supported yet; all that needs none agrees"))
+}
+
+/// Gives an image its full length. The reference does not write the last blocks of an index, and
+/// its files end before them; the library takes such a file for truncated.
+fn extend(case: &Case, image: &Path) -> Result<()> {
+    let file = fs::OpenOptions::new().write(true).open(image)?;
+    Ok(file.set_len(file.metadata()?.len().max(index_bytes(case)?))?)
+}
+
+/// The bytes of a case's index and of what lies before it.
+fn index_bytes(case: &Case) -> Result<u64> {
+    let sizes = LayoutSizes::new(&case.configuration()?.geometry())?;
+    Ok(sizes.total_bytes() + case.offset_blocks * u64::from(BLOCK_BYTES))
+}
+
+/// Asks an index what the reference was asked, and holds it to `expected`, or to the reference's
+/// answers.
+fn check_answers(case: &Case, image: &Path, expected: Option<&[Option<Found>]>) -> Result<()> {
+    let index = open(case, image, ZoneCount::ONE)?;
+    let answers = ask(case, &index)?;
+    if let Some(expected) = expected {
+        let differs = answers.iter().zip(expected).position(|(answer, expected)| answer != expected);
+        if let Some(at) = differs {
+            bail!("answer {at} is {:?}, but was {:?} before", answers[at], expected[at]);
+        }
+        return check_written(case, &answers);
+    }
+    let mut checker = AnswerChecker::new(case);
+    for (counter, answer) in case.answers.counters().zip(answers) {
+        checker.check(counter, answer)?;
+    }
+    checker.finish()?;
+    Ok(())
+}
+
+/// Checks that an index has for each name only what the program gave it.
+fn check_written(case: &Case, answers: &[Option<Found>]) -> Result<()> {
+    for (counter, answer) in case.answers.counters().zip(answers) {
+        if let Some(found) = answer {
+            ensure!(case.writes(counter, found.data), "counter {counter} has {}", found.data);
+        }
+    }
+    Ok(())
+}
+
+/// The answers to the queries of a case.
+fn ask(case: &Case, index: &Index) -> Result<Vec<Option<Found>>> {
+    let counters = case.answers.counters();
+    let mut answers = Vec::new();
+    for start in counters.clone().step_by(BATCH as usize) {
+        let mut batch = Batch::new();
+        for counter in start..(start + BATCH).min(counters.end) {
+            batch.query_no_update(name_of_counter(counter));
+        }
+        index.run(&mut batch)?;
+        answers.extend(batch.answers().map(|answer| match answer {
+            Some(Ok(Answer::Found { data, region })) => {
+                Some(Found { data: *data, region: region_of(*region) })
+            }
+            _ => None,
+        }));
+    }
+    Ok(answers)
+}
+
+fn region_of(region: FoundRegion) -> Region {
+    match region {
+        FoundRegion::Open => Region::Open,
+        FoundRegion::Dense => Region::Dense,
+        FoundRegion::Sparse => Region::Sparse,
+    }
+}
+
+/// Checks that an index that was not closed is not taken for one that was.
+fn check_refused(case: &Case, image: &Path) -> Result<()> {
+    match open(case, image, ZoneCount::ONE) {
+        Ok(_) => bail!("it opens, although it was not closed"),
+        Err(error) => {
+            let kind = error.downcast_ref::<uds_index::IndexError>().map(|error| error.kind());
+            ensure!(kind == Some(ErrorKind::NotSavedCleanly), "it is refused for {error:#}");
+            Ok(())
+        }
+    }
+}
+
+fn open(case: &Case, image: &Path, zones: ZoneCount) -> Result<Index> {
+    let options = OpenOptions {
+        configuration: Some(case.configuration()?),
+        nonce: Some(case.nonce),
+        offset_blocks: case.offset_blocks,
+        zones,
+    };
+    Ok(Index::open(Arc::new(FileStorage::open(image)?), &options)?)
+}
+
+fn create(
+    case: &Case,
+    image: &Path,
+    nonce_info: [u8; 32],
+    zones: ZoneCount,
+) -> Result<Index> {
+    if image.exists() {
+        fs::remove_file(image)?;
+    }
+    let storage: Arc<dyn Storage> =
+        Arc::new(FileOptions::new().sparse(true).create(image, index_bytes(case)?)?);
+    let options = CreateOptions {
+        nonce: case.nonce,
+        nonce_info: Some(nonce_info),
+        offset_blocks: case.offset_blocks,
+        zones,
+    };
+    Ok(Index::create(storage, &case.configuration()?, &options)?)
+}
+
+/// Runs the program of a case, and leaves its index in `image`. Returns what the index answered
+/// before it was closed last.
+fn run_program(case: &Case, image: &Path, nonce_info: [u8; 32]) -> Result<Vec<Option<Found>>> {
+    let mut index: Option<Index> = None;
+    let mut answers = Vec::new();
+    for step in &case.program {
+        match step {
+            ProgramStep::Create { zones } => index = Some(create(case, image, nonce_info, *zones)?),
+            ProgramStep::Load { zones } => index = Some(open(case, image, *zones)?),
+            ProgramStep::Close => {
+                let index = index.take().context("close without an index")?;
+                answers = ask(case, &index)?;
+                index.close()?;
+            }
+            ProgramStep::Crash => {
+                // The reference lets the chapter writer finish before it stops.
+                index.take().context("crash without an index")?.flush()?;
+            }
+            ProgramStep::Flush => index.as_ref().context("flush without an index")?.flush()?,
+            _ => run_requests(index.as_ref().context("requests without an index")?, step)?,
+        }
+    }
+    Ok(answers)
+}
+
+fn run_requests(index: &Index, step: &ProgramStep) -> Result<()> {
+    let (operation, counters, version) = match step {
+        ProgramStep::Post { counters, version } => (Operation::Post, counters, Some(*version)),
+        ProgramStep::Update { counters, version } => (Operation::Update, counters, Some(*version)),
+        ProgramStep::Delete { counters } => (Operation::Delete, counters, None),
+        ProgramStep::Query { counters } => (Operation::Query, counters, None),
+        _ => bail!("{step:?} makes no requests"),
+    };
+    let mut batch = Batch::new();
+    for counter in counters.clone() {
+        let name: RecordName = name_of_counter(counter);
+        let data = version.map_or(RecordData::default(), |version| data_of(counter, version));
+        batch.push(operation, name, data);
+        if batch.len() as u64 == BATCH || counter + 1 == counters.end {
+            index.run(&mut batch)?;
+            batch.clear();
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Display for Outcome {
