@@ -17,7 +17,7 @@ use uds_geometry::{
 /// Bits of a key in a volume index.
 const KEY_BITS: u32 = 20;
 
-/// Operations are measured this many times over each list's length.
+/// How much to measure.
 #[derive(Clone, Copy)]
 struct Size {
     entries: u32,
@@ -53,24 +53,26 @@ impl Run {
         self.hash = (self.hash ^ result).wrapping_mul(0x100_0000_01b3);
     }
 
-    /// Runs `operation` `count` times in eight parts, and prints how long one took in the fastest
-    /// part: other work on the machine only ever makes it slower.
+    /// Runs `operation` `count` times, in parts, and prints how long one took in the median part:
+    /// other work on the machine slows some parts down, but not most.
     fn measure(
         &mut self,
         what: &str,
         count: u32,
         mut operation: impl FnMut(&mut Self) -> Result<(), DeltaError>,
     ) -> Result<(), DeltaError> {
-        let part = (count / 8).max(1);
-        let mut fastest = f64::INFINITY;
-        for _ in 0..8 {
+        const PART: u32 = 256;
+        let mut times = Vec::new();
+        for _ in 0..count.div_ceil(PART) {
             let start = Instant::now();
-            for _ in 0..part {
+            for _ in 0..PART {
                 operation(self)?;
             }
-            fastest = fastest.min(start.elapsed().as_nanos() as f64 / f64::from(part));
+            times.push(start.elapsed().as_nanos() as f64 / f64::from(PART));
         }
-        println!("{what:44} {fastest:10.1} ns");
+        times.sort_unstable_by(f64::total_cmp);
+        let median = times.get(times.len() / 2).copied().unwrap_or_default();
+        println!("{what:44} {median:10.1} ns");
         Ok(())
     }
 }

@@ -185,6 +185,43 @@ impl ListView<'_> {
         self.at_end((code - first) as u32, key as u32)
     }
 
+    /// The first entry behind `position` whose value `keep` refuses, or the end; and the mark of the
+    /// last ordinary entry passed that starts at `middle` or before.
+    ///
+    /// The hot loop of expiry, which refuses few entries.
+    pub(crate) fn first_refused(
+        &self,
+        position: &Position,
+        middle: u32,
+        keep: &mut impl FnMut(u32) -> bool,
+    ) -> Result<(Position, Option<Mark>), Defect> {
+        let coding = *self.coding;
+        let list_end = self.end();
+        let mut mark = None;
+        let mut offset = position.end();
+        let mut key = u64::from(position.key);
+        while offset < self.size {
+            let place = self.start + u64::from(offset);
+            let Some(entry) = coding.decode(self.memory, place, list_end) else {
+                return Err(self.defect(offset, ListDefect::EndlessCode));
+            };
+            let is_collision = entry.delta == 0 && offset > 0;
+            if !keep(coding.value(self.memory, place)) {
+                let previous = Position { key: key as u32, offset, bits: 0, ..*position };
+                return Ok((self.next(&previous)?, mark));
+            }
+            if offset <= middle && !is_collision {
+                mark = Some(Mark { offset, key: key as u32 });
+            }
+            key += u64::from(entry.delta);
+            if key > u64::from(u32::MAX) {
+                return Err(self.defect(offset, ListDefect::KeyTooLarge));
+            }
+            offset += entry.bits + if is_collision { NAME_BITS } else { 0 };
+        }
+        Ok((self.at_end(offset, key as u32)?, mark))
+    }
+
     fn found(&self, offset: u32, key: u64, delta: u32, bits: u32) -> Result<Position, Defect> {
         let key = u32::try_from(key).map_err(|_| self.defect(offset, ListDefect::KeyTooLarge))?;
         let position = Position { key, delta, offset, bits, is_collision: false, is_at_end: false };

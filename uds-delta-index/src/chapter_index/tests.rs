@@ -160,6 +160,11 @@ fn a_chapter_in_one_page() {
     assert!((9_000..11_500).contains(&found.len()), "{} found", found.len());
     let (header, _) = &chapter.pages[0];
     assert_eq!(header.list_count(), 1024);
+    // Whoever does not fit goes first: the lists that are left are those at the front.
+    let list_of = |record: &(RecordName, RecordPageNumber)| geometry.chapter_list(&record.0);
+    let last_found = found.iter().map(|record| list_of(record)).max();
+    let first_lost = records.iter().filter(|record| !is_found(record)).map(list_of).min();
+    assert!(last_found < first_lost, "{last_found:?} is there, {first_lost:?} is not");
 }
 
 // Guards the other reason to evict: a list that does not fit a page by itself.

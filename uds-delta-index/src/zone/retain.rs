@@ -13,7 +13,7 @@ use uds_geometry::DeltaListNumber;
 use super::DeltaZone;
 use crate::DeltaError;
 use crate::bits::move_bits;
-use crate::list::{Mark, Position};
+use crate::list::{Defect, Mark, Position};
 
 /// The state of a walk that drops entries. Offsets are from the start of the list.
 #[derive(Default)]
@@ -26,6 +26,8 @@ struct Sweep {
     kept_key: u32,
     /// Whether an entry was kept.
     has_kept: bool,
+    /// How far the list has been read.
+    read: u32,
     /// Whether the last entry seen was dropped: there is no run.
     is_dropping: bool,
     dropped: u32,
@@ -51,67 +53,75 @@ impl DeltaZone {
         let index = self.index_of(list)?;
         let size = u32::from(self.headers[index].size);
         let mut sweep = Sweep::default();
-        let mut position = Position::before(Mark::default());
-        loop {
-            match self.view(index).next(&position) {
-                Ok(next) => position = next,
-                Err(defect) => {
-                    // What cannot be read stays, so that sizes add up; the hint may be in it.
-                    self.resume_run(&mut sweep, position.end());
-                    sweep.hint = Mark::default();
-                    self.finish_sweep(index, &mut sweep, size);
-                    return Err(defect.in_list(list));
-                }
-            }
-            if position.is_at_end {
-                break;
-            }
-            if keep(self.view(index).value(position.offset)) {
-                self.keep_entry(index, &mut sweep, &position, size / 2);
-            } else {
-                self.end_run(index, &mut sweep, position.offset);
-                sweep.dropped += 1;
-                sweep.lost_collisions += u32::from(position.is_collision);
-            }
+        let walk = self.sweep(index, &mut sweep, &mut keep);
+        if walk.is_err() {
+            // What cannot be read stays, so that sizes add up; the hint may be in it.
+            sweep.resume_run(sweep.read);
+            sweep.hint = Mark::default();
         }
         self.finish_sweep(index, &mut sweep, size);
+        walk.map_err(|defect| defect.in_list(list))?;
         Ok(sweep.dropped)
     }
 
+    fn sweep(
+        &mut self,
+        index: usize,
+        sweep: &mut Sweep,
+        keep: &mut impl FnMut(u32) -> bool,
+    ) -> Result<(), Defect> {
+        let middle = u32::from(self.headers[index].size / 2);
+        let mut position = Position::before(Mark::default());
+        loop {
+            // In a run: everything up to the next refused entry stays as it is.
+            let (refused, mark) = self.view(index).first_refused(&position, middle, keep)?;
+            sweep.pass_run(&position, &refused, mark);
+            position = refused;
+            while !position.is_at_end {
+                self.drop_entry(index, sweep, &position);
+                position = self.view(index).next(&position)?;
+                if !position.is_at_end && keep(self.view(index).value(position.offset)) {
+                    self.keep_entry(index, sweep, &position, middle);
+                    break;
+                }
+            }
+            if position.is_at_end {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Drops an entry, and moves the run that it ends.
+    fn drop_entry(&mut self, index: usize, sweep: &mut Sweep, entry: &Position) {
+        self.end_run(index, sweep, entry.offset);
+        sweep.dropped += 1;
+        sweep.lost_collisions += u32::from(entry.is_collision);
+        sweep.read = entry.end();
+    }
+
+    /// Keeps the first entry behind a dropped one, which may change it, and starts a run.
     fn keep_entry(&mut self, index: usize, sweep: &mut Sweep, entry: &Position, middle: u32) {
         let before = sweep.kept_key;
         let has_head = sweep.has_kept && before == entry.key;
         let delta = entry.key - before;
         sweep.kept_key = entry.key;
         sweep.has_kept = true;
-        if sweep.is_dropping {
-            let is_unchanged = if entry.is_collision { has_head } else { delta == entry.delta };
-            if is_unchanged {
-                self.resume_run(sweep, entry.offset);
-            } else {
-                let value = self.view(index).value(entry.offset);
-                let start = self.headers[index].start;
-                let place = start + u64::from(sweep.write);
-                let end = self.coding.encode(&mut self.memory, place, value, delta);
-                sweep.lost_collisions += u32::from(entry.is_collision);
-                sweep.note_ordinary(sweep.write, before, entry.offset, middle);
-                sweep.write = (end - start) as u32;
-                self.resume_run(sweep, entry.end());
-                return;
-            }
+        sweep.read = entry.end();
+        if entry.offset <= middle && !(entry.is_collision && has_head) {
+            sweep.hint = Mark { offset: sweep.write, key: before };
         }
-        if !entry.is_collision {
-            let target = sweep.write + (entry.offset - sweep.run_start);
-            sweep.note_ordinary(target, before, entry.offset, middle);
+        let is_unchanged = if entry.is_collision { has_head } else { delta == entry.delta };
+        if is_unchanged {
+            sweep.resume_run(entry.offset);
+            return;
         }
-    }
-
-    /// Starts a run of kept entries at `offset`, where there is none.
-    fn resume_run(&self, sweep: &mut Sweep, offset: u32) {
-        if sweep.is_dropping {
-            sweep.run_start = offset;
-            sweep.is_dropping = false;
-        }
+        let value = self.view(index).value(entry.offset);
+        let start = self.headers[index].start;
+        let place = start + u64::from(sweep.write);
+        let end = self.coding.encode(&mut self.memory, place, value, delta);
+        sweep.lost_collisions += u32::from(entry.is_collision);
+        sweep.write = (end - start) as u32;
+        sweep.resume_run(entry.end());
     }
 
     /// Moves the run of kept entries that ends at `end`.
@@ -146,10 +156,21 @@ impl DeltaZone {
 }
 
 impl Sweep {
-    /// Notes an ordinary entry as the hint, if it was in the first half of the list.
-    fn note_ordinary(&mut self, target: u32, key_before: u32, offset: u32, middle: u32) {
-        if offset <= middle {
-            self.hint = Mark { offset: target, key: key_before };
+    /// Starts a run of kept entries at `offset`, where there is none.
+    fn resume_run(&mut self, offset: u32) {
+        if self.is_dropping {
+            self.run_start = offset;
+            self.is_dropping = false;
+        }
+    }
+
+    /// Notes that a run goes on from behind `from` to `to`, and the last good place for a hint.
+    fn pass_run(&mut self, from: &Position, to: &Position, mark: Option<Mark>) {
+        self.has_kept |= to.offset > from.end();
+        self.kept_key = to.previous_key();
+        self.read = to.offset;
+        if let Some(Mark { offset, key }) = mark {
+            self.hint = Mark { offset: self.write + (offset - self.run_start), key };
         }
     }
 }
