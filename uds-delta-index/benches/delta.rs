@@ -17,6 +17,9 @@ use uds_geometry::{
 /// Bits of a key in a volume index.
 const KEY_BITS: u32 = 20;
 
+/// Look-ups whose lists are touched together.
+const BATCH: u32 = 64;
+
 /// How much to measure.
 #[derive(Clone, Copy)]
 struct Size {
@@ -53,20 +56,21 @@ impl Run {
         self.hash = (self.hash ^ result).wrapping_mul(0x100_0000_01b3);
     }
 
-    /// Runs `operation` `count` times, in parts, and prints how long one took in the median part:
-    /// other work on the machine slows some parts down, but not most.
+    /// Does `count` operations, `batch` of them a call, and prints how long one took in the median
+    /// of many parts: other work on the machine slows some parts down, but not most.
     fn measure(
         &mut self,
         what: &str,
         count: u32,
-        mut operation: impl FnMut(&mut Self) -> Result<(), DeltaError>,
+        batch: u32,
+        mut operations: impl FnMut(&mut Self) -> Result<(), DeltaError>,
     ) -> Result<(), DeltaError> {
         const PART: u32 = 256;
         let mut times = Vec::new();
         for _ in 0..count.div_ceil(PART) {
             let start = Instant::now();
-            for _ in 0..PART {
-                operation(self)?;
+            for _ in 0..PART / batch {
+                operations(self)?;
             }
             times.push(start.elapsed().as_nanos() as f64 / f64::from(PART));
         }
@@ -99,16 +103,16 @@ fn lists(size: Size, length: u32) -> Result<u64, DeltaError> {
         Ok(())
     };
     let title = |what: &str| format!("lists of {length}: {what}");
-    run.measure(&title("insert, filling up"), size.entries, |run| insert(run, &mut zone))?;
+    run.measure(&title("insert, filling up"), size.entries, 1, |run| insert(run, &mut zone))?;
     let lookups = size.lookups;
-    run.measure(&title("find"), lookups, |run| {
+    run.measure(&title("find"), lookups, 1, |run| {
         let (list, key) = run.place(list_count);
         let cursor = zone.find(list, key, &name)?;
         run.note(cursor.key().get().into());
         Ok(())
     })?;
-    run.measure(&title("find, lists touched in batches"), lookups / 64, |run| {
-        let batch: [_; 64] = std::array::from_fn(|_| run.place(list_count));
+    run.measure(&title("find, lists touched in batches"), lookups, BATCH, |run| {
+        let batch: [_; BATCH as usize] = std::array::from_fn(|_| run.place(list_count));
         let touched = batch.iter().fold(0, |sum, &(list, _)| sum ^ zone.touch(list));
         black_box(touched);
         for (list, key) in batch {
@@ -117,7 +121,7 @@ fn lists(size: Size, length: u32) -> Result<u64, DeltaError> {
         }
         Ok(())
     })?;
-    run.measure(&title("remove and insert another"), lookups, |run| {
+    run.measure(&title("remove and insert another"), lookups, 1, |run| {
         let (list, key) = run.place(list_count);
         let mut cursor = zone.find(list, key, &name)?;
         if !cursor.is_at_end() {
@@ -125,7 +129,7 @@ fn lists(size: Size, length: u32) -> Result<u64, DeltaError> {
         }
         insert(run, &mut zone)
     })?;
-    run.measure(&title("retain, dropping one in 256"), list_count, |run| {
+    run.measure(&title("retain, dropping one in 256"), list_count, 1, |run| {
         let (list, key) = run.place(list_count);
         let dropped = zone.retain(list, |value| value & 0xff != key.get() & 0xff)?;
         run.note(dropped.into());
@@ -171,7 +175,7 @@ fn chapter() -> Result<u64, DeltaError> {
     let header = IndexPageHeader::parse(&pages[0], nonce)?;
     let mine = records.iter().filter(|(name, _)| header.contains(geometry.chapter_list(name)));
     let mut mine = mine.cycle();
-    run.measure("chapter of 65536: search a page", count, |run| {
+    run.measure("chapter of 65536: search a page", count, 1, |run| {
         let Some((name, _)) = mine.next() else { return Ok(()) };
         let found = search(&header, &pages[0], &geometry, name)?;
         run.note(found.map_or(0, |page| page.get().into()));

@@ -3,6 +3,26 @@
 //! While a chapter is closed, a [`ChapterIndexBuilder`] makes the delta lists of its records and
 //! packs them on index pages. A reader parses a page's header once and looks up names with
 //! [`search`].
+//!
+//! ```
+//! use uds_delta_index::chapter_index::{ChapterIndexBuilder, search};
+//! use uds_delta_index::{DeltaError, IndexPageHeader};
+//! use uds_geometry::{Configuration, Nonce, RecordName, RecordPageNumber, VirtualChapter};
+//!
+//! let geometry = Configuration::tiny(false).geometry();
+//! let (name, record_page) = (RecordName::of_block(b"a block"), RecordPageNumber::new(3));
+//! let mut builder = ChapterIndexBuilder::new(&geometry)?;
+//! assert_eq!(builder.build([(name, record_page)].into_iter())?, 0);
+//!
+//! let (nonce, chapter) = (Nonce::new(42), VirtualChapter::new(0));
+//! let mut page = vec![0; geometry.bytes_per_page() as usize];
+//! let packed = builder.pack_page(nonce, chapter, 0, true, &mut page)?;
+//! assert_eq!(packed.lists, geometry.delta_lists_per_chapter());
+//!
+//! let header = IndexPageHeader::parse(&page, nonce)?;
+//! assert_eq!(search(&header, &page, &geometry, &name)?, Some(record_page));
+//! # Ok::<(), DeltaError>(())
+//! ```
 
 mod builder;
 mod encode;
