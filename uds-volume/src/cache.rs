@@ -68,7 +68,7 @@ pub(crate) struct Loading<'a, H> {
     cache: &'a PageCache<H>,
     page: PhysicalPage,
     slot: usize,
-    /// Shared with nobody until it is published.
+    /// The slot's last buffer, if it had one; replaced on first use where it is still pinned.
     buffer: Option<Arc<Buffer<H>>>,
     is_published: bool,
 }
@@ -147,7 +147,7 @@ impl<H> PageCache<H> {
         let entry = &mut state.slots[slot];
         entry.page = Some(page);
         entry.pending = true;
-        let buffer = entry.buffer.take().filter(|buffer| Arc::strong_count(buffer) == 1);
+        let buffer = entry.buffer.take();
         Some(Loading { cache: self, page, slot, buffer, is_published: false })
     }
 }

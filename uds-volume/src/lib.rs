@@ -1,7 +1,7 @@
 //! Storage, record pages and chapters of a UDS deduplication index.
 //!
-//! A [`Volume`] keeps the closed chapters of an index on a [`Storage`]: it writes a chapter's records
-//! and its index, and finds a name in a given chapter with two page reads at most. Which
+//! A [`Volume`] keeps the closed chapters of an index on a [`Storage`]: it writes a chapter's
+//! records and its index, and finds a name in a given chapter with two page reads at most. Which
 //! chapter to ask is not its business.
 //!
 //! - [`Storage`] is the only way to the operating system: [`FileStorage`] for files and block

@@ -16,10 +16,9 @@
 //! # Threads
 //!
 //! One chapter writer at a time updates rows while zones read others. All accesses are relaxed:
-//! zones read the row of a chapter only after they have learnt through a lock that it is
-//! written, and that lock orders the row's entries too. A reader that comes too early finds a mixture
-//! of old and new numbers; the header of the index page it then reads does not agree, and
-//! says so.
+//! zones read the row of a chapter only after they have learnt through a lock that it is written,
+//! and that lock orders the row's entries too. A reader that comes too early finds a mixture of old
+//! and new numbers; the header of the index page it then reads does not agree, and says so.
 
 use std::io::{Read, Write};
 use std::ops::Range;

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use uds_geometry::{Configuration, CustomConfiguration, Geometry, PhysicalPage};
 
 use super::{Access, PageCache};
+use crate::sync::atomic::{AtomicU32, Ordering};
 
 /// Pages of 4 KiB, `slots` cache slots.
 fn geometry(slots: u32) -> Geometry {

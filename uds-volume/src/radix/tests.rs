@@ -1,5 +1,6 @@
 //! The sorter's order, over names of all shapes (reliability C03).
 
+use proptest::prelude::*;
 use uds_geometry::{Record, RecordName};
 
 use super::{RadixSorter, SMALL};
@@ -100,4 +101,15 @@ fn too_many_records_are_refused() {
     assert!(matches!(sorter.sort(&records).map(drop), Err(VolumeError::Argument { found: 9, .. })));
     check(&mut sorter, &records[..8], "after a refusal");
     check(&mut sorter, &records[..3], "fewer than before");
+}
+
+proptest! {
+    // Guards the order of names with few different bytes, in piles of all sizes and depths.
+    #[test]
+    fn biased_names_are_sorted(
+        names in prop::collection::vec(prop::array::uniform16(0..3_u8), 0..300),
+    ) {
+        let records: Vec<Record> = names.into_iter().map(named).collect();
+        check(&mut RadixSorter::new(300), &records, "biased names");
+    }
 }

@@ -123,6 +123,33 @@ fn a_bad_block_stays_bad_until_faults_are_cleared() {
     assert!(disk.read_at(4096, &mut [0; 1]).is_ok());
 }
 
+// Guards faults that are set together: each counts all operations, whichever fails them.
+#[test]
+fn several_faults_count_on_their_own() {
+    let disk = SimDisk::new(4096, 1);
+    disk.inject(Fault::of(Operation::Read).nth(1).kind(io::ErrorKind::TimedOut));
+    disk.inject(Fault::of(Operation::Read).nth(3));
+    disk.inject(Fault::of(Operation::Read).nth(1).kind(io::ErrorKind::StorageFull));
+    disk.inject(Fault::of(Operation::Read).nth(50));
+    let kinds: Vec<_> = (0..4)
+        .map(|_| match disk.read_at(0, &mut [0]) {
+            Err(StorageError::Io { source, .. }) => Some(source.kind()),
+            _ => None,
+        })
+        .collect();
+    let other = Some(io::ErrorKind::Other);
+    assert_eq!(kinds, [Some(io::ErrorKind::TimedOut), None, other, None]);
+}
+
+// Guards rare failures: about as many as were asked for, and never an end to them.
+#[test]
+fn intermittent_faults_come_by_chance() {
+    let disk = SimDisk::new(4096, 1);
+    disk.inject(Fault::of(Operation::Read).one_in(100));
+    let failed = (0..10_000).filter(|_| disk.read_at(0, &mut [0]).is_err()).count();
+    assert!((50..200).contains(&failed), "{failed} of 10000 reads failed");
+}
+
 // Guards against failing writes that leave the place untouched: callers would come to rely on it.
 #[test]
 fn a_failed_write_changes_some_leading_sectors() {

@@ -78,17 +78,7 @@ impl Volume {
     ) -> Result<Option<RecordData>, VolumeError> {
         self.check_record_page(page)?;
         self.while_held(chapter, |held| {
-            let place = self.place(held.slot, ChapterPage::Record(page));
-            let access = self.cache.access(self.geometry.physical_page(held.slot, place.page));
-            self.counters.add_record_page(matches!(access, Access::Cached(_)));
-            let pinned = match access {
-                Access::Cached(pinned) => pinned,
-                Access::Missing(_) if !self.is_still(held) => return Ok(None),
-                Access::Missing(mut loading) => {
-                    self.read_pages(held.slot, place.page, loading.bytes_mut())?;
-                    loading.publish(None)
-                }
-            };
+            let Some(pinned) = self.record_page(held, page)? else { return Ok(None) };
             Ok(search_record_page(pinned.bytes(), name))
         })
     }
@@ -173,6 +163,25 @@ impl Volume {
         }
     }
 
+    /// A record page, from the cache or the storage. `None` where the chapter has left its slot.
+    fn record_page(
+        &self,
+        held: Held,
+        page: RecordPageNumber,
+    ) -> Result<Option<Pinned<IndexPageHeader>>, VolumeError> {
+        let page = ChapterPage::Record(page);
+        let access = self.cache.access(self.geometry.physical_page(held.slot, page));
+        self.counters.add_record_page(matches!(access, Access::Cached(_)));
+        match access {
+            Access::Cached(pinned) => Ok(Some(pinned)),
+            Access::Missing(_) if !self.is_still(held) => Ok(None),
+            Access::Missing(mut loading) => {
+                self.read_pages(held.slot, page, loading.bytes_mut())?;
+                Ok(Some(loading.publish(None)))
+            }
+        }
+    }
+
     /// The header of an index page that must be this page of this chapter.
     fn verify(
         &self,
@@ -213,3 +222,6 @@ fn check_chapter(
     }
     Err(VolumeError::WrongChapter { place, expected, found })
 }
+
+#[cfg(test)]
+mod tests;
