@@ -185,8 +185,8 @@ impl ListView<'_> {
         self.at_end((code - first) as u32, key as u32)
     }
 
-    /// The first entry behind `position` whose value `keep` refuses, or the end; and the mark of the
-    /// last ordinary entry passed that starts at `middle` or before.
+    /// The first entry behind `position` whose value `keep` refuses, or the end; and the mark of
+    /// the last ordinary entry passed that starts at `middle` or before.
     ///
     /// The hot loop of expiry, which refuses few entries.
     pub(crate) fn first_refused(

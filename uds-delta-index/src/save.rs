@@ -19,8 +19,8 @@
 //! | 4..8 | list number |
 //! | 8.. | that many bytes; bits outside the list mean nothing |
 //!
-//! This module writes `p = 0` and zero bits behind the list, so that equal lists make equal streams.
-//! It reads any `p` from 0 to 7.
+//! This module writes `p = 0` and zero bits behind the list, so that equal lists make equal
+//! streams. It reads any `p` from 0 to 7.
 
 mod restore;
 

@@ -15,8 +15,8 @@ use crate::{DeltaError, ListDefect};
 ///
 /// # Errors
 ///
-/// [`DeltaError::NoSuchList`] where the name's list is not on this page; [`DeltaError::CorruptPage`]
-/// and [`DeltaError::CorruptList`].
+/// [`DeltaError::NoSuchList`] where the name's list is not on this page;
+/// [`DeltaError::CorruptPage`] and [`DeltaError::CorruptList`].
 pub fn search(
     header: &IndexPageHeader,
     page: &[u8],

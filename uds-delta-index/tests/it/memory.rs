@@ -3,9 +3,9 @@
 /// Resident memory of this process, in bytes.
 #[cfg(target_os = "linux")]
 fn resident_bytes() -> usize {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-    let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
-    pages * 4096
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux has this file");
+    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());
+    pages.expect("the second number counts resident pages") * 4096
 }
 
 // Guards the memory of an index that is nearly empty: lists are spread over all of a zone's memory,

@@ -21,7 +21,7 @@ fn zones(sizes: &SubIndexParameters, count: ZoneCount) -> Vec<DeltaZone> {
             coding: sizes.coding,
             value_bits: sizes.chapter_bits,
         })
-        .unwrap()
+        .expect("the geometry's sizes are good")
     };
     (0..sizes.list_count).step_by(per_zone as usize).map(zone).collect()
 }
