@@ -49,6 +49,11 @@ mod statistics;
 mod sync;
 mod volume_index;
 
+// The README's example is compiled with the doctests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 pub use error::{ErrorKind, IndexError, UncleanReason};
 pub use index::{CreateOptions, Index, OpenOptions};
 pub use info::{IndexInfo, SaveState, SavedState};

@@ -131,8 +131,9 @@ impl SubIndexZone {
 
     /// Reads memory that looking up `name` will need, so that many look-ups can wait for memory
     /// together. The result means nothing.
-    pub(crate) fn touch(&self, name: &RecordName) -> u8 {
-        self.lists.touch(self.parameters.locate(name).0)
+    pub(crate) fn touch(&self, name: &RecordName) -> u64 {
+        let (list, _) = self.parameters.locate(name);
+        self.flush_chapters[self.list_index(list)] ^ u64::from(self.lists.touch(list))
     }
 
     /// Looks `name` up (specification, section 9.4).

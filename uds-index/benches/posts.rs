@@ -1,0 +1,120 @@
+//! Posts names in batches, closes the index, opens it again and asks for every name.
+//!
+//! ```text
+//! cargo bench -p uds-index --bench posts [-- COUNT [FILE]]
+//! ```
+//!
+//! The default is ten million names in a 256M index on a file in the temporary folder. Prints what
+//! an operation takes and how much memory the process had; fails if any answer is wrong.
+//! With `UDS_BENCH_TINY` set, a few thousand names in a tiny index: a smoke test.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use uds_geometry::{Configuration, LayoutSizes, MemorySize, RecordData, RecordName};
+use uds_index::{Answer, Batch, CreateOptions, Index, OpenOptions};
+use uds_volume::FileStorage;
+
+const BATCH: u64 = 1024;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let tiny = std::env::var_os("UDS_BENCH_TINY").is_some();
+    let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
+    let count = match arguments.next() {
+        Some(count) => count.parse()?,
+        None if tiny => 100_000,
+        None => 10_000_000,
+    };
+    let folder = tempfile::tempdir()?;
+    let file = arguments.next().map_or_else(|| folder.path().join("index"), PathBuf::from);
+    let configuration =
+        if tiny { Configuration::tiny(false) } else { Configuration::dense(MemorySize::MB_256) };
+
+    let bytes = LayoutSizes::new(&configuration.geometry())?.total_bytes();
+    let storage = Arc::new(FileStorage::create(&file, bytes)?);
+    let index = Index::create(storage, &configuration, &CreateOptions::default())?;
+    run("post", &index, count, Batch::post, |_, answer| !answer.is_found())?;
+    timed("flush", 1, || index.flush())?;
+    println!("{:#?}", index.statistics());
+    timed("close", 1, || index.close())?;
+
+    let mut index = None;
+    timed("open", 1, || {
+        let storage = Arc::new(FileStorage::open(&file)?);
+        index = Some(Index::open(storage, &OpenOptions::default())?);
+        Ok(())
+    })?;
+    let index = index.ok_or("the index was opened above")?;
+    // The window of a tiny index is smaller than the run.
+    let records = u64::from(index.geometry().records_per_chapter());
+    let first = index.statistics().oldest_chapter.get() * records;
+    let query = |batch: &mut Batch, name, _| batch.query_no_update(name);
+    run("query", &index, count, query, |counter, answer| {
+        answer.data() == (counter >= first).then(|| data(counter))
+    })?;
+    println!("peak resident memory: {:.1} MiB", memory("VmHWM:"));
+    Ok(())
+}
+
+/// Makes one request a name, in batches, and checks every answer. The names are computed beforehand,
+/// outside the time that is printed.
+fn run(
+    what: &str,
+    index: &Index,
+    count: u64,
+    request: impl Fn(&mut Batch, RecordName, RecordData),
+    is_right: impl Fn(u64, &Answer) -> bool,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let mut batch = Batch::with_capacity(BATCH as usize);
+    let mut spent = std::time::Duration::ZERO;
+    for start in (0..count).step_by(BATCH as usize) {
+        let counters = start..(start + BATCH).min(count);
+        batch.clear();
+        for counter in counters.clone() {
+            request(&mut batch, RecordName::of_block(&counter.to_le_bytes()), data(counter));
+        }
+        let begin = Instant::now();
+        index.run(&mut batch)?;
+        spent += begin.elapsed();
+        for (counter, answer) in counters.zip(batch.answers()) {
+            match answer {
+                Some(Ok(answer)) if is_right(counter, answer) => {}
+                other => return Err(format!("{what} {counter}: {other:?} is wrong").into()),
+            }
+        }
+    }
+    print_time(what, count, spent);
+    Ok(())
+}
+
+fn timed(
+    what: &str,
+    count: u64,
+    work: impl FnOnce() -> Result<(), uds_index::IndexError>,
+) -> Result<(), uds_index::IndexError> {
+    let begin = Instant::now();
+    work()?;
+    print_time(what, count, begin.elapsed());
+    Ok(())
+}
+
+fn print_time(what: &str, count: u64, spent: std::time::Duration) {
+    let each = spent.as_nanos() as f64 / count as f64;
+    let seconds = spent.as_secs_f64();
+    let resident = memory("VmRSS:");
+    println!("{what}: {count} in {seconds:.2} s, {each:.0} ns each; {resident:.1} MiB resident");
+}
+
+fn data(counter: u64) -> RecordData {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&counter.to_le_bytes());
+    RecordData::new(bytes)
+}
+
+/// MiB of memory that the process has, or has had at most; 0 where the system does not say.
+fn memory(what: &str) -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(what)).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0) / 1024.0
+}
