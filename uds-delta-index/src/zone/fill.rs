@@ -5,7 +5,7 @@ use uds_geometry::DeltaListNumber;
 use super::{DeltaZone, GUARD_BYTES, ListHeader};
 use crate::DeltaError;
 use crate::bits::copy_bits;
-use crate::list::ListView;
+use crate::list::{ListView, Mark};
 
 impl DeltaZone {
     /// The bits of each list.
@@ -62,6 +62,8 @@ impl DeltaZone {
             return false;
         }
         copy_bits(bytes, phase, &mut self.memory, header.start, u64::from(size));
+        // A look-up may have left a hint that suits the old bits.
+        self.headers[index].set_hint(Mark::default());
         self.stamp = self.stamp.wrapping_add(1);
         true
     }

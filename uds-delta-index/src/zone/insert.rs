@@ -133,9 +133,12 @@ impl DeltaZone {
             let value = self.view(index).value(position.offset);
             let delta = position.key - key.get();
             plan.follower = Some((value, delta));
-            // Never below 1: two deltas take more bits than their sum does.
-            plan.growth += self.coding.entry_bits(delta);
-            plan.growth -= u64::from(position.bits);
+            // Two deltas take more bits than their sum does. Only a cursor of another zone can make
+            // that untrue.
+            let new_bits = bits + self.coding.entry_bits(delta);
+            plan.growth = new_bits
+                .checked_sub(position.bits.into())
+                .ok_or_else(|| misuse(cursor, CursorMisuse::Stale))?;
         }
         Ok(plan)
     }

@@ -34,11 +34,15 @@ impl DeltaZone {
             Position { key, offset: removed.offset, ..follower }
         } else {
             let value = view.value(follower.offset);
-            // Both deltas lie between 0 and the follower's key: their sum fits.
-            let delta = removed.delta + follower.delta;
-            let bits = self.coding.entry_bits(delta) as u32;
-            // Never below 1: two deltas take more bits than their sum does.
-            self.drop_bits(index, &removed, removed.bits + follower.bits - bits);
+            // Two deltas take more bits than their sum does, and the sum is no more than the
+            // follower's key. Only a cursor of another zone can make that untrue.
+            let stale = || misuse(cursor, CursorMisuse::Stale);
+            let delta = removed.delta.checked_add(follower.delta).ok_or_else(stale)?;
+            let bits = self.coding.entry_bits(delta);
+            let old_bits = u64::from(removed.bits + follower.bits);
+            let shrinkage = old_bits.checked_sub(bits).ok_or_else(stale)?;
+            let bits = bits as u32;
+            self.drop_bits(index, &removed, shrinkage as u32);
             let place = self.headers[index].start + u64::from(removed.offset);
             self.coding.encode(&mut self.memory, place, value, delta);
             if follower.is_collision {
@@ -66,7 +70,7 @@ impl DeltaZone {
             // The hint was at the follower, which now is where the removed entry was.
             Mark { offset: removed.offset, key: removed.previous_key() }
         } else {
-            Mark { offset: hint.offset - bits, key: hint.key }
+            Mark { offset: hint.offset.saturating_sub(bits), key: hint.key }
         };
         self.headers[index].set_hint(moved);
     }

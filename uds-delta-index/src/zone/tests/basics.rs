@@ -105,6 +105,23 @@ fn a_full_list_overflows_and_recovers() {
     zone.check_invariants().unwrap();
 }
 
+// Guards the limit to the bit: a list of exactly 65535 bits is allowed, one of 65536 is not.
+#[test]
+fn a_list_fills_to_the_last_bit() {
+    for (zeros, expected) in [(14, Insertion::Inserted), (15, Insertion::Overflow)] {
+        let mut zone = zone(1024, 1, 65536, 8);
+        for index in 0..3639 {
+            assert_eq!(put(&mut zone, LIST, 3 + index, 1, &name(0)), Insertion::Inserted);
+        }
+        // 33 bits are left: 8 of the value, 10 of the field, the zeros and a one.
+        let key = 3 + 3638 + 314 + 710 * zeros;
+        assert_eq!(put(&mut zone, LIST, key, 1, &name(0)), expected);
+        let full = expected == Insertion::Inserted;
+        assert_eq!(zone.list_bits(LIST).unwrap(), if full { 65535 } else { 65535 - 33 });
+        zone.check_invariants().unwrap();
+    }
+}
+
 // Guards the refusals of an insertion: a key out of order would make all later keys wrong.
 #[test]
 fn keys_out_of_order_are_refused() {

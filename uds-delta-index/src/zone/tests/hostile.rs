@@ -57,6 +57,39 @@ proptest! {
     }
 }
 
+// Guards against panics when a cursor meets a zone that it does not belong to: whatever it does to
+// the list's entries, the zone's layout stays sound.
+#[test]
+fn cursors_of_another_zone_do_not_panic() {
+    for mean in [3, 100, 4080] {
+        let mut own = zone(mean, 1, 4096, 6);
+        let mut other = zone(mean, 1, 4096, 6);
+        for step in 0..40_u32 {
+            assert_eq!(put(&mut own, LIST, 1 + 37 * step, 1, &name(1)), Insertion::Inserted);
+            assert_eq!(put(&mut other, LIST, 5 + 11 * step, 2, &name(2)), Insertion::Inserted);
+        }
+        for step in 0..30_u32 {
+            // Both zones have changed as often, so that the stamps agree.
+            own.stamp = other.stamp;
+            let Ok(mut cursor) = own.find(LIST, DeltaKey::new(1 + 41 * step), &name(1)) else {
+                break;
+            };
+            let key = cursor.key().get();
+            let _ = match step % 3 {
+                0 => other.remove(&mut cursor),
+                1 => other
+                    .insert(&mut cursor, DeltaKey::new(key.saturating_sub(1)), 1, None)
+                    .map(drop),
+                _ => other.insert(&mut cursor, DeltaKey::new(key), 1, Some(&name(3))).map(drop),
+            };
+            let _ = other.find(LIST, DeltaKey::new(500), &name(1));
+            assert!(other.headers[1].end() <= other.guard_start());
+            assert_eq!(other.used_bits(), u64::from(other.headers[1].size));
+            assert_eq!(other.memory[4096 - 7..], [0xff; 7]);
+        }
+    }
+}
+
 // Guards the place that an error names: the second entry of this list goes on beyond its end.
 #[test]
 fn an_error_says_where() {
