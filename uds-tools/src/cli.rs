@@ -1,9 +1,8 @@
 //! The arguments of each command, and their help.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, value_parser};
 use uds_geometry::{MemorySize, Nonce};
 
 use crate::estimate::Naming;
@@ -95,9 +94,9 @@ pub(crate) struct EstimateArgs {
     /// How blocks are named: murmur is VDO's way, blake3 resists forgery
     #[arg(long, value_name = "HASH", default_value = "murmur")]
     pub(crate) hash: Naming,
-    /// Threads that read and hash [default: one for each core]
-    #[arg(long, value_name = "N")]
-    pub(crate) threads: Option<NonZeroUsize>,
+    /// Threads that read and hash, 1 to 1024 [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
     /// Stay on the file systems of the given paths
     #[arg(short = 'x', long)]
     pub(crate) one_file_system: bool,

@@ -17,7 +17,7 @@ use uds_volume::{FileOptions, FileStorage, Storage};
 use crate::cli::CreateArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::{Format, print};
-use crate::storage::{about, exists, file_bytes};
+use crate::storage::{about_file, exists, file_bytes};
 use crate::units;
 
 /// How much of the front of a device must be zero for the device to count as empty.
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &CreateArgs) -> Result<Exit, Failure> {
     let path = &arguments.file;
     let index = make(path, &making)?;
     let window = index.geometry().records_per_volume();
-    index.close().map_err(|error| Failure::from(error).about(about(path)))?;
+    index.close().map_err(|error| about_file(error.into(), path))?;
     let bytes = file_bytes(&Configuration::dense(making.memory), making.offset)?;
     let text = || {
         format!(
@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &CreateArgs) -> Result<Exit, Failure> {
 pub(crate) fn make(path: &Path, making: &Making) -> Result<Index, Failure> {
     let configuration = Configuration::dense(making.memory);
     let bytes = file_bytes(&configuration, making.offset)?;
-    let existing = examine(path, making.offset).map_err(|failure| failure.about(about(path)))?;
+    let existing = examine(path, making.offset).map_err(|failure| about_file(failure, path))?;
     if !making.force {
         let found = match existing {
             Existing::Nothing | Existing::Empty => None,
@@ -96,7 +96,7 @@ pub(crate) fn make(path: &Path, making: &Making) -> Result<Index, Failure> {
             Existing::Empty => drop(empty_again(path)),
             Existing::Data | Existing::Index => {}
         }
-        failure.about(about(path))
+        about_file(failure, path)
     })
 }
 

@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {
     let scan = Scan {
         paths: &arguments.paths,
         naming: arguments.hash,
-        threads: arguments.threads.or(available_parallelism().ok()).map_or(1, NonZeroUsize::get),
+        threads: arguments.threads.map_or_else(cores, usize::from),
         totals: &totals,
         failures: &failures,
         stop: &stop,
@@ -80,6 +80,10 @@ pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {
         (false, 0) => Exit::Done,
         (false, _) => Exit::InputOutput,
     })
+}
+
+fn cores() -> usize {
+    available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 /// Fails where none of the paths can be examined: no index need be made for that.

@@ -61,6 +61,11 @@ impl Failure {
         Self { exit: self.exit, error: self.error.context(what) }
     }
 
+    /// The error itself, if it is an `E`.
+    pub(crate) fn source<E: std::error::Error + Send + Sync + 'static>(&self) -> Option<&E> {
+        self.error.downcast_ref()
+    }
+
     /// Says on standard error what failed.
     pub(crate) fn report(&self) {
         complain(format_args!("{:#}", self.error));

@@ -10,7 +10,7 @@ use uds_volume::{FileStorage, Storage};
 use crate::cli::InfoArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::print;
-use crate::storage::about;
+use crate::storage::about_file;
 use report::Report;
 
 /// Runs the command.
@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &InfoArgs) -> Result<Exit, Failure> {
         let bytes = storage.len();
         Ok((IndexInfo::read(Arc::new(storage), arguments.offset)?, bytes))
     };
-    let (info, file_bytes) = read().map_err(|failure| failure.about(about(path)))?;
+    let (info, file_bytes) = read().map_err(|failure| about_file(failure, path))?;
     let report = Report::new(path, &info, file_bytes);
     print(arguments.format, || report.text(), &report)?;
     Ok(if report.is_clean() { Exit::Done } else { Exit::Problem })

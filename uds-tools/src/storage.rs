@@ -49,9 +49,24 @@ pub(crate) fn file_bytes(configuration: &Configuration, offset: u64) -> Result<u
         })
 }
 
-/// What a path leads to, for messages: the file as the user wrote it.
-pub(crate) fn about(path: &Path) -> String {
-    path.display().to_string()
+/// Puts the file that a failure is about before it, unless the failure names it itself.
+pub(crate) fn about_file(failure: Failure, path: &Path) -> Failure {
+    let error = match failure.source::<IndexError>() {
+        Some(IndexError::Storage(error)) => Some(error),
+        _ => failure.source::<StorageError>(),
+    };
+    let names_it = error.is_some_and(|error| {
+        matches!(
+            error,
+            StorageError::InUse { .. }
+                | StorageError::AlreadyExists { .. }
+                | StorageError::WrongKind { .. }
+                | StorageError::NoSpace { .. }
+                | StorageError::DeviceTooSmall { .. }
+                | StorageError::Path { .. }
+        )
+    });
+    if names_it { failure } else { failure.about(path.display().to_string()) }
 }
 
 /// Whether `path` exists. An error other than its absence is left to whoever opens it.

@@ -12,7 +12,8 @@ use uds_geometry::Nonce;
 
 const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
-/// Bytes with three digits or more that mean something: `512 B`, `1.25 GiB`, `10.0 TiB`.
+/// Bytes in the largest unit that fits: `512 B`, `4 KiB`, `1.25 GiB`, `10.3 TiB`. No decimals say
+/// that the number is exact.
 pub(crate) fn bytes(count: u64) -> String {
     let mut unit = 0;
     let mut scaled = count as f64;
@@ -22,8 +23,8 @@ pub(crate) fn bytes(count: u64) -> String {
         unit += 1;
     }
     let name = UNITS[unit];
-    if unit == 0 {
-        format!("{count} {name}")
+    if scaled.fract() == 0.0 {
+        format!("{scaled:.0} {name}")
     } else if scaled < 9.995 {
         format!("{scaled:.2} {name}")
     } else {
@@ -140,11 +141,14 @@ mod tests {
         let cases = [
             (0, "0 B"),
             (1023, "1023 B"),
-            (1024, "1.00 KiB"),
+            (1024, "1 KiB"),
+            (1280, "1.25 KiB"),
             ((1 << 30) - 1, "1.00 GiB"),
-            (10 << 40, "10.0 TiB"),
-            (1023 << 20, "1023.0 MiB"),
-            (u64::MAX, "16.0 EiB"),
+            (10 << 40, "10 TiB"),
+            ((10 << 40) + 1, "10.0 TiB"),
+            (1023 << 20, "1023 MiB"),
+            ((1023 << 20) + 1, "1023.0 MiB"),
+            (u64::MAX - 2048, "16.0 EiB"),
         ];
         for (number, text) in cases {
             assert_eq!(bytes(number), text, "{number}");

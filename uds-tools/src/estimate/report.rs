@@ -1,13 +1,15 @@
 //! The result of an estimate, for people and for programs.
 //!
 //! Savings are counted in whole blocks, because that is what VDO stores: a block that was found
-//! again saves 4 KiB, also the last one of a file, which is padded. Zero blocks take no space on
-//! VDO either, but no index is needed for that; they are told apart from what deduplication saves.
+//! again saves 4 KiB, also the last one of a file, which is padded; but never more is saved than
+//! was read. Zero blocks take no space on VDO either, but no index is needed for that; they are
+//! told apart from what deduplication saves.
 //!
 //! # Invariants
 //!
 //! 1. `blocks = zero_blocks + unique_blocks + duplicate_blocks`, unless the index failed.
-//! 2. `bytes_saved = 4096 * duplicate_blocks`, and `saved_share` is its share of `4096 * blocks`.
+//! 2. `bytes_saved = min(4096 * duplicate_blocks, bytes_scanned)`, and `saved_share` is
+//!    `duplicate_blocks / blocks`: neither depends on the order in which files are read.
 //! 3. No line of the text is wider than 60 columns, the index's path excepted.
 
 use std::fmt::Write;
@@ -83,7 +85,8 @@ impl Report {
             statistics.posts_not_found + statistics.posts_found - statistics.posts_found_open
         };
         let needed = records_before + taken(&after).saturating_sub(taken(&target.before));
-        let memory = (discarded > 0).then(|| memory_for_records(needed)).flatten();
+        let enough = needed.max(index.window_records);
+        let memory = (discarded > 0).then(|| memory_for_records(enough)).flatten();
         Self {
             schema_version: SCHEMA_VERSION,
             interrupted,
@@ -99,7 +102,7 @@ impl Report {
             zero_blocks: totals.zero.get(),
             unique_blocks: totals.unique.get(),
             duplicate_blocks: duplicates,
-            bytes_saved: duplicates * block,
+            bytes_saved: (duplicates * block).min(totals.bytes.get()),
             saved_share: fraction(duplicates, blocks),
             zero_bytes: totals.zero.get() * block,
             records_discarded: discarded,
@@ -154,6 +157,7 @@ impl Report {
     }
 
     fn write_blocks(&self, text: &mut String) -> std::fmt::Result {
+        text.push('\n');
         let mut row = |label, blocks: u64| {
             writeln!(
                 text,
@@ -163,7 +167,7 @@ impl Report {
                 units::share(blocks, self.blocks),
             )
         };
-        row("\nBlocks", self.blocks)?;
+        row("Blocks", self.blocks)?;
         row("  unique", self.unique_blocks)?;
         row("  duplicate", self.duplicate_blocks)?;
         row("  zero", self.zero_blocks)?;
@@ -172,16 +176,28 @@ impl Report {
             "\nSAVED      {} by deduplication, {}",
             units::bytes(self.bytes_saved),
             units::share(self.duplicate_blocks, self.blocks)
+        )?;
+        if self.zero_blocks == 0 {
+            return Ok(());
+        }
+        let all = self.duplicate_blocks + self.zero_blocks;
+        writeln!(
+            text,
+            "           {} with the zero blocks, {}",
+            units::bytes((all * self.block_size).min(self.bytes_scanned)),
+            units::share(all, self.blocks)
         )
     }
 
     fn write_index(&self, text: &mut String) -> std::fmt::Result {
         let index = &self.index;
+        writeln!(text, "\nIndex      {}", index.path.as_deref().unwrap_or("temporary"))?;
         writeln!(
             text,
-            "\nIndex      {}, {}",
-            index.path.as_deref().unwrap_or("temporary"),
-            index.memory.as_ref().map_or("unusual size".into(), |size| format!("memory {size}")),
+            "  size     {} of memory, {} on disk{}",
+            index.memory.as_deref().unwrap_or("no named size"),
+            units::bytes(index.disk_bytes),
+            if index.path.is_some() { "" } else { " when full" },
         )?;
         writeln!(
             text,

@@ -15,7 +15,7 @@ use super::worker::{BATCH_NAMES, Poster};
 use crate::cli::EstimateArgs;
 use crate::create::{self, Making};
 use crate::exit::{Exit, Failure};
-use crate::storage::{about, exists, file_bytes};
+use crate::storage::{about_file, exists, file_bytes};
 
 /// An open index, and what it is to be called.
 pub(crate) struct Target {
@@ -36,7 +36,7 @@ impl Target {
                 memory.unwrap_or(MemorySize::MB_256),
             )?,
             Some(path) if exists(path) => {
-                existing(path, arguments).map_err(|failure| failure.about(about(path)))?
+                existing(path, arguments).map_err(|failure| about_file(failure, path))?
             }
             Some(path) => {
                 let making = Making {
@@ -66,9 +66,7 @@ impl Target {
     /// Saves an index of `--index`; a temporary one vanishes.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         match self.path {
-            Some(path) => {
-                self.index.close().map_err(|error| Failure::from(error).about(about(&path)))
-            }
+            Some(path) => self.index.close().map_err(|error| about_file(error.into(), &path)),
             None => Ok(()),
         }
     }

@@ -46,13 +46,15 @@ pub(crate) struct Walk {
     /// Whether a file system, known by its device number, shows the kernel's state, not files.
     pseudo: HashMap<u64, bool>,
     one_file_system: bool,
+    /// The device number of the directory that the walk of a given path began with.
+    root_device: u64,
 }
 
 impl Walk {
     /// A walk that leaves out the files of `excluded`.
     pub(crate) fn new(one_file_system: bool, excluded: &[Identity]) -> Self {
         let seen = excluded.iter().copied().collect();
-        Self { seen, pseudo: HashMap::new(), one_file_system }
+        Self { seen, pseudo: HashMap::new(), one_file_system, root_device: 0 }
     }
 
     /// Visits everything that `paths` lead to, until `visit` breaks.
@@ -107,7 +109,7 @@ impl Walk {
         root: &Path,
         visit: &mut dyn FnMut(Found) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        let mut entries = WalkDir::new(root).same_file_system(self.one_file_system).into_iter();
+        let mut entries = WalkDir::new(root).into_iter();
         while let Some(entry) = entries.next() {
             let entry = match entry {
                 Ok(entry) => entry,
@@ -133,6 +135,11 @@ impl Walk {
     fn enters(&mut self, entry: &DirEntry) -> bool {
         // One that cannot be examined cannot be read either: reading it reports why.
         let Ok(metadata) = fs::metadata(entry.path()) else { return true };
+        if entry.depth() == 0 {
+            self.root_device = metadata.dev();
+        } else if self.one_file_system && metadata.dev() != self.root_device {
+            return false;
+        }
         let is_pseudo = *self
             .pseudo
             .entry(metadata.dev())

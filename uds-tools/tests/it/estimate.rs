@@ -64,6 +64,12 @@ fn tails_are_padded_and_found_again() {
     assert_eq!(json["unique_blocks"], 2);
     assert_eq!(json["duplicate_blocks"], 2);
     assert_eq!(json["zero_blocks"], 1);
+    // Three equal files of one byte: two blocks saved, but only three bytes were read.
+    for name in ["a", "b", "c"] {
+        uds.write(&format!("small/{name}"), b"x");
+    }
+    let json = uds.estimate(&["small"]);
+    assert_eq!((&json["duplicate_blocks"], &json["bytes_saved"]), (&2.into(), &3.into()));
 }
 
 // Guards against counting twice what was given twice.
@@ -124,7 +130,7 @@ fn unreadable_files_are_told_and_the_rest_is_counted() {
     uds.write("tree/secret", &blocks(4..6));
     uds.write("tree/closed/file", &blocks(6..8));
     for name in ["tree/secret", "tree/closed"] {
-        fs::set_permissions(uds.path(name), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(uds.path(name), fs::Permissions::from_mode(0o000)).unwrap();
     }
     let Some(ran) = run_unprivileged(&uds, &["estimate", "--format", "json", "tree"]) else {
         return;

@@ -25,6 +25,7 @@ fn a_second_run_finds_everything_again() {
         (second["unique_blocks"].as_u64(), second["duplicate_blocks"].as_u64()),
         (Some(0), Some(111))
     );
+    assert_eq!(second["bytes_saved"], second["bytes_scanned"]);
     assert_eq!(second["index"]["path"], "kept");
     assert_eq!(second["index"]["memory"], "256M");
     assert_eq!(second["index"]["records_in_index"], 100);

@@ -1,6 +1,8 @@
 //! The `uds` command as its users meet it: the built program, its output, its exit codes, and
 //! the files that it leaves behind or must not touch.
 
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
 mod arguments;
 mod bad_index;
 mod create;

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::ops::ControlFlow;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::{Found, Walk};
@@ -23,9 +23,13 @@ fn walk(paths: &[&Path]) -> Tally {
 }
 
 fn walk_without(paths: &[&Path], excluded: &[super::Identity]) -> Tally {
+    tally(paths, Walk::new(false, excluded))
+}
+
+fn tally(paths: &[&Path], walk: Walk) -> Tally {
     let paths: Vec<PathBuf> = paths.iter().map(|path| path.to_path_buf()).collect();
     let mut tally = Tally::default();
-    let walked = Walk::new(false, excluded).run(&paths, &mut |found| {
+    let walked = walk.run(&paths, &mut |found| {
         match found {
             Found::File { path, bytes, .. } => {
                 tally.files.push(path.file_name().unwrap().to_string_lossy().into_owned());
@@ -141,6 +145,25 @@ fn pseudo_file_systems_are_entered_only_if_given() {
     assert!(!super::is_pseudo_file_system(&std::env::temp_dir()));
     let given = walk(&[Path::new("/proc/self/net")]);
     assert!(!given.files.is_empty(), "given by name, it is entered");
+}
+
+// Guards against leaving the file system, and against leaving out what comes after a directory
+// that was not entered.
+#[test]
+fn a_walk_can_stay_on_its_file_system() {
+    let (devices, shared) = (Path::new("/dev"), Path::new("/dev/shm"));
+    let device_of = |path| fs::metadata(path).map(|metadata| metadata.dev()).ok();
+    let Ok(file) = tempfile::NamedTempFile::new_in(shared) else { return };
+    if device_of(devices) == device_of(shared) {
+        return;
+    }
+    let name = file.path().file_name().unwrap().to_str().unwrap().to_owned();
+    assert!(walk(&[devices]).files.contains(&name));
+    let within = tally(&[devices], Walk::new(true, &[]));
+    assert!(!within.files.contains(&name));
+    let is_device = |entry: &fs::DirEntry| entry.file_type().unwrap().is_char_device();
+    let own = fs::read_dir(devices).unwrap().filter(|entry| is_device(entry.as_ref().unwrap()));
+    assert!(within.special as usize >= own.count());
 }
 
 // Guards against a walk that ends with the first directory it cannot enter.
