@@ -114,7 +114,8 @@ impl Engine {
             is_changed: false,
         };
         let zones: Vec<_> = open.into_iter().zip(indexes).map(zone).collect();
-        let zone_count = ZoneCount::new(zones.len() as u8).expect("as many zones as were asked for");
+        let zone_count =
+            ZoneCount::new(zones.len() as u8).expect("as many zones as were asked for");
         let writer = ChapterWriter::start(Arc::clone(&volume))?;
         Ok(Self {
             geometry,
@@ -228,7 +229,7 @@ impl Engine {
     /// What the index has done, and what it holds.
     pub(crate) fn statistics(&self) -> Statistics {
         let mut statistics = self.statistics.clone();
-        let mut memory = 0;
+        let mut memory = self.volume.memory_bytes();
         let mut lists = uds_delta_index::DeltaStatistics::default();
         for zone in &self.zones {
             lists = lists.plus(zone.index.statistics());

@@ -1,7 +1,7 @@
 //! What can go wrong with an index, told to people.
 
-use std::io;
 use crate::sync::Arc;
+use std::io;
 
 use uds_delta_index::DeltaError;
 use uds_geometry::{GeometryError, Nonce, VirtualChapter};
@@ -262,9 +262,9 @@ impl IndexError {
             Self::ConvertedIndex { .. } | Self::UnsupportedVersion { .. } => {
                 ErrorKind::UnsupportedVersion
             }
-            Self::Truncated { .. } | Self::Corrupt { .. } | Self::ImpossibleConfiguration { .. } => {
-                ErrorKind::Damaged
-            }
+            Self::Truncated { .. }
+            | Self::Corrupt { .. }
+            | Self::ImpossibleConfiguration { .. } => ErrorKind::Damaged,
             Self::NotSavedCleanly { .. } => ErrorKind::NotSavedCleanly,
             Self::TooSmall { .. } => ErrorKind::NoSpace,
             Self::Unsupported { .. } | Self::OutsideWindow { .. } | Self::Geometry(_) => {

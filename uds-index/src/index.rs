@@ -20,13 +20,13 @@ use std::thread::{JoinHandle, ThreadId};
 use uds_geometry::{Configuration, Geometry, Nonce, RecordData, RecordName, ZoneCount};
 use uds_volume::Storage;
 
+use crate::IndexError;
 use crate::engine::Engine;
 use crate::layout::{Expected, Layout};
 use crate::queue::{Caller, Completion, Queue, Ticket};
 use crate::request::{Answer, Batch, Operation};
 use crate::statistics::Statistics;
 use crate::sync::{Arc, Mutex, MutexGuard, lock};
-use crate::IndexError;
 
 /// How to create an index.
 ///
@@ -50,12 +50,7 @@ pub struct CreateOptions {
 
 impl Default for CreateOptions {
     fn default() -> Self {
-        Self {
-            nonce: Nonce::default(),
-            nonce_info: None,
-            offset_blocks: 0,
-            zones: ZoneCount::ONE,
-        }
+        Self { nonce: Nonce::default(), nonce_info: None, offset_blocks: 0, zones: ZoneCount::ONE }
     }
 }
 

@@ -108,8 +108,7 @@ impl Layout {
             let place = layout.slot(slot);
             layout.write_block(place.start, &place.unsaved_table().encode())?;
         }
-        let config =
-            ConfigBlock { configuration: configuration.clone(), nonce: client_nonce };
+        let config = ConfigBlock { configuration: configuration.clone(), nonce: client_nonce };
         layout.write_block(first_block + 1, &config.encode())?;
         layout.storage.sync()?;
         layout.write_block(first_block, &super_block.table(first_block, &sizes).encode())?;
@@ -239,7 +238,8 @@ impl Layout {
     ) -> Result<(), IndexError> {
         let now = self.storage.now().as_millis() as u64;
         // A clock that stands still or runs backwards must not make the older save win.
-        let after_latest = self.latest_save().map_or(1, |(_, save)| save.timestamp.saturating_add(1));
+        let after_latest =
+            self.latest_save().map_or(1, |(_, save)| save.timestamp.saturating_add(1));
         let save = Save { timestamp: now.max(after_latest), zones, newest, oldest };
         let place = self.slot(slot);
         let table = place.saved_table(&save, self.volume_nonce);

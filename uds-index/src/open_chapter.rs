@@ -81,7 +81,9 @@ impl OpenChapter {
         for attempt in 1.. {
             match self.record_index(slot) {
                 None => break,
-                Some(index) if self.records[index].name == *name && !self.is_deleted(index) => break,
+                Some(index) if self.records[index].name == *name && !self.is_deleted(index) => {
+                    break;
+                }
                 Some(_) => slot = (slot + attempt) & mask,
             }
         }

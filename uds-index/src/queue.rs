@@ -70,8 +70,7 @@ impl Queue {
         let mut state = lock(&self.state);
         let fits = |state: &State| {
             // A batch larger than the limit goes alone.
-            state.waiting.is_empty()
-                || state.waiting_requests + batch.len() <= MAX_WAITING_REQUESTS
+            state.waiting.is_empty() || state.waiting_requests + batch.len() <= MAX_WAITING_REQUESTS
         };
         while caller == Caller::Other && !fits(&state) && !state.is_stopped {
             state = wait(&self.departure, state);

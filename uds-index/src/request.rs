@@ -174,7 +174,9 @@ impl Batch {
     }
 
     /// The answers, in the order of the requests; `None` for those not carried out.
-    pub fn answers(&self) -> impl ExactSizeIterator<Item = Option<&Result<Answer, Arc<IndexError>>>> {
+    pub fn answers(
+        &self,
+    ) -> impl ExactSizeIterator<Item = Option<&Result<Answer, Arc<IndexError>>>> {
         self.requests.iter().map(Request::answer)
     }
 

@@ -51,7 +51,7 @@ struct Slot<H> {
     pending: bool,
     /// The clock at the latest touch; 0 for a slot without page.
     last_used: u64,
-    /// The page's buffer; in a free slot, one for the next page; `None` before the first.
+    /// The page's buffer; in a free slot, one for the next page; `None` while that is being filled.
     buffer: Option<Arc<Buffer<H>>>,
 }
 
@@ -81,20 +81,42 @@ pub(crate) enum Access<'a, H> {
     Missing(Loading<'a, H>),
 }
 
+impl<H> Buffer<H> {
+    fn new(page_bytes: usize) -> Self {
+        Self { bytes: vec![0; page_bytes].into_boxed_slice(), header: None }
+    }
+}
+
 impl<H> PageCache<H> {
-    /// An empty cache of the size that the geometry asks for. Buffers are allocated when they are
-    /// first used.
+    /// An empty cache of the size that the geometry asks for.
+    ///
+    /// All buffers come from the thread that makes the cache, zeroed, so that they cost no memory
+    /// before their first use. Were each allocated by the thread that first needs it, allocators
+    /// with an arena a thread would keep those of a closed index in the arenas of dead threads.
     pub(crate) fn new(geometry: &Geometry) -> Self {
+        let page_bytes = geometry.bytes_per_page() as usize;
         let slots = (0..geometry.cache_slots())
-            .map(|_| Slot { page: None, pending: false, last_used: 0, buffer: None })
+            .map(|_| Slot {
+                page: None,
+                pending: false,
+                last_used: 0,
+                buffer: Some(Arc::new(Buffer::new(page_bytes))),
+            })
             .collect();
         // Zeroed memory of which only the parts in use are ever touched.
         let index = vec![0; geometry.pages_per_volume() as usize + 1];
         Self {
-            page_bytes: geometry.bytes_per_page() as usize,
+            page_bytes,
             state: Mutex::new(State { index, slots, clock: 1 }),
             load_ended: Condvar::new(),
         }
+    }
+
+    /// Bytes of memory set aside for pages and the index of them.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let state = lock(&self.state);
+        state.index.capacity() * size_of::<u16>()
+            + state.slots.len() * (size_of::<Slot<H>>() + self.page_bytes)
     }
 
     /// The page, if the cache has it; otherwise the caller's task to load it. Waits while another
@@ -212,8 +234,7 @@ impl<H> Loading<'_, H> {
 
     fn buffer_mut(&mut self) -> &mut Buffer<H> {
         if self.buffer.as_mut().is_none_or(|buffer| Arc::get_mut(buffer).is_none()) {
-            let bytes = vec![0; self.cache.page_bytes].into_boxed_slice();
-            self.buffer = Some(Arc::new(Buffer { bytes, header: None }));
+            self.buffer = Some(Arc::new(Buffer::new(self.cache.page_bytes)));
         }
         let buffer = self.buffer.as_mut().and_then(Arc::get_mut);
         buffer.expect("the buffer is new or shared with nobody")

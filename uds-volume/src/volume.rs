@@ -113,6 +113,14 @@ impl Volume {
         self.counters.read()
     }
 
+    /// Bytes of memory that the volume uses or has set aside: the page cache, the index page map
+    /// and the states of the slots.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        let slots = u64::from(self.geometry.chapters_per_volume()) * size_of::<u64>() as u64;
+        self.cache.memory_bytes() as u64 + self.page_map.saved_bytes() + slots
+    }
+
     /// Where a page lies.
     #[must_use]
     pub const fn place(&self, slot: PhysicalChapter, page: ChapterPage) -> PagePlace {

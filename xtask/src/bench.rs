@@ -41,12 +41,8 @@ pub(crate) fn run(options: &Options) -> Result<usize> {
 /// Runs the benchmarks whose names contain `filter`, and returns how many there were.
 pub(crate) fn run_benches(workspace: &Workspace, filter: &str, mode: Mode) -> Result<usize> {
     let matching = |name: &&str| name.contains(filter);
-    let benches: Vec<(&str, &str)> = workspace
-        .members()
-        .flat_map(|package| {
-            package.targets("bench").filter(matching).map(|bench| (&*package.name, bench))
-        })
-        .collect();
+    let benches: BTreeSet<&str> =
+        workspace.members().flat_map(|package| package.targets("bench").filter(matching)).collect();
     if benches.is_empty() {
         println!("no benchmarks to run: none of the crates has a matching one");
         return Ok(0);
@@ -58,14 +54,13 @@ pub(crate) fn run_benches(workspace: &Workspace, filter: &str, mode: Mode) -> Re
     Ok(benches.len())
 }
 
-fn command(workspace: &Workspace, benches: &[(&str, &str)], mode: Mode) -> Cmd {
-    // Targets by name: `cargo bench --workspace` would also build every crate's unit tests anew.
-    let packages: BTreeSet<&str> = benches.iter().map(|(package, _)| *package).collect();
-    let names: BTreeSet<&str> = benches.iter().map(|(_, bench)| *bench).collect();
+fn command(workspace: &Workspace, benches: &BTreeSet<&str>, mode: Mode) -> Cmd {
+    // Targets by name, because otherwise every crate's unit tests are built as benchmarks, too.
+    // The whole workspace, because a choice of crates changes the features of dependencies, and
+    // so compiles them once more.
     let profile: &[&str] = if mode == Mode::TinyAsTested { &["--profile", "dev"] } else { &[] };
-    let command = Cmd::cargo(&workspace.root, ["bench"])
-        .args(packages.iter().flat_map(|package| ["--package", package]))
-        .args(names.iter().flat_map(|bench| ["--bench", bench]))
+    let command = Cmd::cargo(&workspace.root, ["bench", "--workspace"])
+        .args(benches.iter().flat_map(|bench| ["--bench", bench]))
         .args(profile);
     if mode == Mode::Full { command } else { command.env("UDS_BENCH_TINY", "1") }
 }
@@ -78,8 +73,8 @@ mod tests {
     #[test]
     fn each_mode_has_its_own_flags() {
         let workspace = Workspace::load().unwrap();
-        let benches = [("uds-a", "look_up"), ("uds-a", "insert"), ("uds-b", "insert")];
-        let targets = "cargo bench --package uds-a --package uds-b --bench insert --bench look_up";
+        let benches = BTreeSet::from(["look_up", "insert"]);
+        let targets = "cargo bench --workspace --bench insert --bench look_up";
         let text = |mode| command(&workspace, &benches, mode).to_string();
         assert_eq!(text(Mode::Full), targets);
         assert_eq!(text(Mode::Tiny), format!("UDS_BENCH_TINY=1 {targets}"));

@@ -47,9 +47,8 @@ impl Engine {
         for zone in &mut self.zones {
             zone.oldest = oldest.later_by(expiring);
         }
-        let discard = std::mem::take(&mut self.save_stands)
-            .then(|| self.layout.discard_place())
-            .flatten();
+        let discard =
+            std::mem::take(&mut self.save_stands).then(|| self.layout.discard_place()).flatten();
         self.writer.write(ClosedChapter { chapter, zones: closed, discard });
         Ok(())
     }

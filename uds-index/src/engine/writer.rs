@@ -13,10 +13,10 @@ use std::thread::JoinHandle;
 use uds_geometry::VirtualChapter;
 use uds_volume::{ChapterScratch, Volume};
 
+use crate::IndexError;
 use crate::layout::DiscardPlace;
 use crate::open_chapter::{Buffers, OpenChapter, collate};
 use crate::sync::{Arc, Condvar, Mutex, lock, wait};
-use crate::IndexError;
 
 /// A chapter on its way to the volume.
 #[derive(Debug)]

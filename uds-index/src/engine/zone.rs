@@ -8,11 +8,11 @@ use uds_delta_index::Insertion;
 use uds_geometry::{Geometry, RecordData, RecordName, VirtualChapter};
 use uds_volume::Volume;
 
+use crate::IndexError;
 use crate::open_chapter::{OpenChapter, Put};
 use crate::request::{Answer, Operation, Region};
 use crate::sync::Arc;
 use crate::volume_index::{Entry, SubIndexZone};
-use crate::IndexError;
 
 /// One zone of an index.
 #[derive(Debug)]
@@ -123,7 +123,8 @@ impl Zone {
                 _ => self.volume.find_record(chapter, name)?,
             }
         };
-        Ok(found.map_or(Answer::Absent, |data| Answer::Found { data, region: self.region(chapter) }))
+        Ok(found
+            .map_or(Answer::Absent, |data| Answer::Found { data, region: self.region(chapter) }))
     }
 
     fn region(&self, chapter: VirtualChapter) -> Region {

@@ -169,9 +169,8 @@ impl RegionTable {
         }
         let mut regions = Vec::new();
         for _ in 0..header.region_count.get() {
-            let (raw, after) = RawRegion::read_from_prefix(rest).map_err(|_| {
-                corrupt("region count", u64::from(header.region_count.get()), 7)
-            })?;
+            let (raw, after) = RawRegion::read_from_prefix(rest)
+                .map_err(|_| corrupt("region count", u64::from(header.region_count.get()), 7))?;
             rest = after;
             regions.push(Region {
                 start: raw.start.get(),

@@ -22,9 +22,8 @@ const HEADER_BYTES: usize = 14;
 
 /// Writes the records of all zones' parts.
 pub(crate) fn save(zones: &[&OpenChapter], out: &mut impl Write) -> Result<(), IndexError> {
-    let write = |out: &mut dyn Write, bytes: &[u8]| {
-        out.write_all(bytes).map_err(IndexError::from_stream)
-    };
+    let write =
+        |out: &mut dyn Write, bytes: &[u8]| out.write_all(bytes).map_err(IndexError::from_stream);
     let count: usize = zones.iter().map(|zone| zone.live_count()).sum();
     write(out, &MAGIC)?;
     write(out, &VERSION)?;

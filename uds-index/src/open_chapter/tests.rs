@@ -150,16 +150,13 @@ fn saved_form() {
     let bytes = saved(&[zone, filled(8, 10..12)]);
     assert_eq!(&bytes[..10], b"ALBOC02.00");
     assert_eq!(bytes[10..14], 4_u32.to_le_bytes());
-    let records: Vec<_> = bytes[14..]
-        .chunks(32)
-        .map(|bytes| Record::from_bytes(bytes.try_into().unwrap()))
-        .collect();
+    let records: Vec<_> =
+        bytes[14..].chunks(32).map(|bytes| Record::from_bytes(bytes.try_into().unwrap())).collect();
     assert_eq!(records, [0, 10, 11, 2].map(record));
 }
 
 fn loaded(bytes: &[u8], zone_count: u8, capacity: u32) -> Result<Vec<OpenChapter>, IndexError> {
-    let mut zones: Vec<_> =
-        (0..zone_count).map(|_| OpenChapter::new(capacity).unwrap()).collect();
+    let mut zones: Vec<_> = (0..zone_count).map(|_| OpenChapter::new(capacity).unwrap()).collect();
     let zone_of = |record: &Record| ZoneId::new(record.data.as_bytes()[0] % zone_count);
     let total = capacity * u32::from(zone_count);
     load(&mut zones, zone_of, total, &mut &bytes[..], 9).map(|_| zones)

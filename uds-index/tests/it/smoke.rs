@@ -10,8 +10,7 @@ use crate::common::{data, memory, name};
 fn fill_close_open_and_wrap() {
     let configuration = Configuration::tiny(false);
     let storage = memory(&configuration, 0);
-    let index =
-        Index::create(storage.clone(), &configuration, &CreateOptions::default()).unwrap();
+    let index = Index::create(storage.clone(), &configuration, &CreateOptions::default()).unwrap();
     let mut batch = Batch::new();
     for counter in 0..200_000 {
         batch.post(name(counter), data(counter, 0));

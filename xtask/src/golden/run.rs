@@ -96,7 +96,8 @@ fn check_answers(case: &Case, image: &Path, expected: Option<&[Option<Found>]>) 
     let index = open(case, image, ZoneCount::ONE)?;
     let answers = ask(case, &index)?;
     if let Some(expected) = expected {
-        let differs = answers.iter().zip(expected).position(|(answer, expected)| answer != expected);
+        let differs =
+            answers.iter().zip(expected).position(|(answer, expected)| answer != expected);
         if let Some(at) = differs {
             bail!("answer {at} is {:?}, but was {:?} before", answers[at], expected[at]);
         }
@@ -170,12 +171,7 @@ fn open(case: &Case, image: &Path, zones: ZoneCount) -> Result<Index> {
     Ok(Index::open(Arc::new(FileStorage::open(image)?), &options)?)
 }
 
-fn create(
-    case: &Case,
-    image: &Path,
-    nonce_info: [u8; 32],
-    zones: ZoneCount,
-) -> Result<Index> {
+fn create(case: &Case, image: &Path, nonce_info: [u8; 32], zones: ZoneCount) -> Result<Index> {
     if image.exists() {
         fs::remove_file(image)?;
     }

@@ -76,10 +76,10 @@ fn clippy(context: &Context) -> Result<Verdict> {
 
 fn test(context: &Context) -> Result<Verdict> {
     let mut command = if context.has_tool("nextest") {
-        context.cargo(&["nextest", "run", "--workspace"])
+        context.cargo(&["nextest", "run", "--workspace", "--no-fail-fast"])
     } else {
         println!("cargo-nextest is not installed: using cargo's own test runner");
-        context.cargo(&["test", "--workspace", "--lib", "--bins", "--tests"])
+        context.cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"])
     };
     if context.tier > Tier::Pr {
         command = command.env("PROPTEST_CASES", "4096");
@@ -89,7 +89,7 @@ fn test(context: &Context) -> Result<Verdict> {
 }
 
 fn doctest(context: &Context) -> Result<Verdict> {
-    context.cargo(&["test", "--doc", "--workspace"]).run()?;
+    context.cargo(&["test", "--doc", "--workspace", "--no-fail-fast"]).run()?;
     passed()
 }
 
