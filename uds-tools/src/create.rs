@@ -42,6 +42,27 @@ enum Existing {
     Index,
 }
 
+impl Existing {
+    /// Undoes the making of an index, as far as that can be (invariant 2). The failure that calls
+    /// for it says more than a failure of this would.
+    fn restore(self, path: &Path) {
+        match self {
+            Self::Nothing => drop(fs::remove_file(path)),
+            Self::Empty if fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) => {
+                let emptied = OpenOptions::new().write(true).open(path);
+                drop(emptied.and_then(|file| file.set_len(0)));
+            }
+            Self::Empty | Self::Data | Self::Index => {}
+        }
+    }
+}
+
+/// A new index, and what lay in its place.
+pub(crate) struct Made {
+    pub(crate) index: Index,
+    existing: Existing,
+}
+
 /// Runs the command.
 pub(crate) fn run(arguments: &CreateArgs) -> Result<Exit, Failure> {
     let making = Making {
@@ -52,9 +73,12 @@ pub(crate) fn run(arguments: &CreateArgs) -> Result<Exit, Failure> {
         sparse_file: arguments.sparse_file,
     };
     let path = &arguments.file;
-    let index = make(path, &making)?;
+    let Made { index, existing } = make(path, &making)?;
     let window = index.geometry().records_per_volume();
-    index.close().map_err(|error| about_file(error.into(), path))?;
+    index.close().map_err(|error| {
+        existing.restore(path);
+        about_file(error.into(), path)
+    })?;
     let bytes = file_bytes(&Configuration::dense(making.memory), making.offset)?;
     let text = || {
         format!(
@@ -71,7 +95,7 @@ pub(crate) fn run(arguments: &CreateArgs) -> Result<Exit, Failure> {
 }
 
 /// Makes an index and opens it.
-pub(crate) fn make(path: &Path, making: &Making) -> Result<Index, Failure> {
+pub(crate) fn make(path: &Path, making: &Making) -> Result<Made, Failure> {
     let configuration = Configuration::dense(making.memory);
     let bytes = file_bytes(&configuration, making.offset)?;
     let existing = examine(path, making.offset).map_err(|failure| about_file(failure, path))?;
@@ -89,15 +113,9 @@ pub(crate) fn make(path: &Path, making: &Making) -> Result<Index, Failure> {
             )));
         }
     }
-    fill(path, making, &configuration, bytes).map_err(|failure| {
-        match existing {
-            // The failure at hand says more than one of the clean-up would.
-            Existing::Nothing => drop(fs::remove_file(path)),
-            Existing::Empty => drop(empty_again(path)),
-            Existing::Data | Existing::Index => {}
-        }
-        about_file(failure, path)
-    })
+    let index = fill(path, making, &configuration, bytes, existing)
+        .map_err(|failure| about_file(failure, path))?;
+    Ok(Made { index, existing })
 }
 
 fn fill(
@@ -105,11 +123,13 @@ fn fill(
     making: &Making,
     configuration: &Configuration,
     bytes: u64,
+    existing: Existing,
 ) -> Result<Index, Failure> {
     // What lies behind the index in the same file stays.
     let bytes = fs::metadata(path).map_or(bytes, |metadata| metadata.len().max(bytes));
+    // Where this fails, the storage itself leaves everything as it was.
     let storage = FileOptions::new()
-        .overwrite(true)
+        .overwrite(existing != Existing::Nothing)
         .sparse(making.sparse_file)
         .create(path, bytes)
         .map_err(|error| Failure::new(Exit::InputOutput, error))?;
@@ -118,7 +138,10 @@ fn fill(
         offset_blocks: making.offset,
         ..CreateOptions::default()
     };
-    Ok(Index::create(Arc::new(storage), configuration, &options)?)
+    Index::create(Arc::new(storage), configuration, &options).map_err(|error| {
+        existing.restore(path);
+        error.into()
+    })
 }
 
 fn examine(path: &Path, offset: u64) -> Result<Existing, Failure> {
@@ -147,11 +170,4 @@ fn is_zero(storage: &dyn Storage, start: u64) -> Result<bool, Failure> {
     let mut front = vec![0; length as usize];
     storage.read_at(start, &mut front)?;
     Ok(front.iter().all(|&byte| byte == 0))
-}
-
-fn empty_again(path: &Path) -> std::io::Result<()> {
-    if !fs::metadata(path)?.is_file() {
-        return Ok(());
-    }
-    OpenOptions::new().write(true).open(path)?.set_len(0)
 }

@@ -46,7 +46,7 @@ impl Target {
                     force: false,
                     sparse_file: false,
                 };
-                create::make(path, &making)?
+                create::make(path, &making)?.index
             }
         };
         let before = index.statistics();
