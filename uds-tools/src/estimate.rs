@@ -70,6 +70,7 @@ pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {
     progress.finish();
     let interrupted = stop.requested();
     let mut report = Report::new(&totals, &failures, &target, arguments.hash, interrupted);
+    let scanned = scanned.map_err(|failure| target.explain(failure));
     let saved = scanned.and_then(|()| target.finish());
     report.seconds = start.elapsed().as_secs_f64();
     print(arguments.format, || report.text(), &report)?;

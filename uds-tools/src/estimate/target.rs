@@ -63,6 +63,14 @@ impl Target {
         })
     }
 
+    /// Says which index a failure is about, and what can be done where it is the temporary one.
+    pub(crate) fn explain(&self, failure: Failure) -> Failure {
+        match &self.path {
+            Some(path) => about_file(failure, path),
+            None => failure.about("the temporary index; --temp-dir chooses another place for it"),
+        }
+    }
+
     /// Saves an index of `--index`; a temporary one vanishes.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         match self.path {
