@@ -73,9 +73,9 @@ pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {
     let scanned = scanned.map_err(|failure| target.explain(failure));
     let saved = scanned.and_then(|()| target.finish());
     report.seconds = start.elapsed().as_secs_f64();
-    print(arguments.format, || report.text(), &report)?;
+    let printed = print(arguments.format, || report.text(), &report);
     failures.report();
-    saved?;
+    saved.and(printed)?;
     Ok(match (interrupted, failures.count()) {
         (true, _) => Exit::Interrupted,
         (false, 0) => Exit::Done,
