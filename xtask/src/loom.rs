@@ -3,6 +3,8 @@
 //! They build in a target folder of their own, because the flag changes every crate, and
 //! optimised, because a model runs its body many thousand times.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 
 use crate::shell::Cmd;
@@ -30,31 +32,29 @@ pub(crate) fn run(options: &Options) -> Result<usize> {
 
 /// Runs the models whose names contain `filter`, and returns how many files there were.
 pub(crate) fn run_models(workspace: &Workspace, filter: &str, preemptions: u32) -> Result<usize> {
-    let mut count = 0;
-    for package in workspace.members() {
-        let models = models(package, filter);
-        if models.is_empty() {
-            continue;
-        }
-        count += models.len();
-        command(workspace, package, &models, preemptions).run()?;
-    }
-    if count == 0 {
+    let models = models(workspace, filter);
+    if models.is_empty() {
         println!("no loom models yet: none of the crates has a matching tests/loom_*.rs");
+        return Ok(0);
     }
-    Ok(count)
+    command(workspace, &models, preemptions).run()?;
+    Ok(models.len())
 }
 
-fn models<'a>(package: &'a Package, filter: &str) -> Vec<&'a str> {
+/// The crates and names of the model files.
+fn models<'a>(workspace: &'a Workspace, filter: &str) -> BTreeSet<(&'a str, &'a str)> {
     let is_model = |name: &&str| name.starts_with("loom_") && name.contains(filter);
-    package.targets("test").filter(is_model).collect()
+    let of = |package: &'a Package| package.targets("test").map(|name| (&*package.name, name));
+    workspace.members().flat_map(of).filter(|(_, name)| is_model(name)).collect()
 }
 
-fn command(workspace: &Workspace, package: &Package, models: &[&str], preemptions: u32) -> Cmd {
+fn command(workspace: &Workspace, models: &BTreeSet<(&str, &str)>, preemptions: u32) -> Cmd {
     let given = std::env::var("RUSTFLAGS").unwrap_or_default();
     let target = workspace.target_directory.join("loom");
-    Cmd::cargo(&workspace.root, ["test", "--release", "--package", &package.name])
-        .args(models.iter().flat_map(|model| ["--test", model]))
+    // Of two crates with a model of the same name, one argument runs both.
+    let names: BTreeSet<&str> = models.iter().map(|(_, name)| *name).collect();
+    Cmd::cargo(&workspace.root, ["test", "--release", "--workspace", "--no-fail-fast"])
+        .args(names.iter().flat_map(|name| ["--test", name]))
         .args(["--target-dir".as_ref(), target.as_os_str()])
         .env("RUSTFLAGS", format!("{given} --cfg uds_loom").trim_start())
         .env("LOOM_MAX_PREEMPTIONS", preemptions.to_string())
@@ -86,20 +86,20 @@ mod tests {
     #[test]
     fn models_are_found_by_their_names() {
         let workspace = workspace();
-        let package = workspace.members().next().unwrap();
-        assert_eq!(models(package, ""), ["loom_queue", "loom_pins"]);
-        assert_eq!(models(package, "pins"), ["loom_pins"]);
+        let found = |filter| models(&workspace, filter).into_iter().collect::<Vec<_>>();
+        assert_eq!(found(""), [("uds-a", "loom_pins"), ("uds-a", "loom_queue")]);
+        assert_eq!(found("pins"), [("uds-a", "loom_pins")]);
     }
 
     // Guards the flags without which a model silently tests the standard library.
     #[test]
     fn models_run_under_their_flag_and_in_their_own_folder() {
         let workspace = workspace();
-        let package = workspace.members().next().unwrap();
-        let text = command(&workspace, package, &["loom_pins"], 2).to_string();
+        let models = BTreeSet::from([("uds-a", "loom_pins"), ("uds-b", "loom_pins")]);
+        let text = command(&workspace, &models, 2).to_string();
         assert!(text.contains("--cfg uds_loom'"), "{text}");
-        let rest = "LOOM_MAX_PREEMPTIONS=2 cargo test --release --package uds-a --test loom_pins \
-                    --target-dir /t/loom";
+        let rest = "LOOM_MAX_PREEMPTIONS=2 cargo test --release --workspace --no-fail-fast \
+                    --test loom_pins --target-dir /t/loom";
         assert!(text.ends_with(rest), "{text}");
     }
 }
