@@ -187,10 +187,10 @@ pub enum IndexError {
     Geometry(#[from] GeometryError),
     /// The volume could not be read or written, or holds something that it cannot hold.
     #[error(transparent)]
-    Volume(#[from] VolumeError),
+    Volume(VolumeError),
     /// A delta list could not be changed or read.
     #[error("the volume index failed")]
-    VolumeIndex(#[from] DeltaError),
+    VolumeIndex(#[source] DeltaError),
     /// The storage failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -287,6 +287,27 @@ impl IndexError {
         match error.downcast::<StorageError>() {
             Ok(error) => Self::Storage(error),
             Err(error) => Self::Stream(error),
+        }
+    }
+}
+
+impl From<DeltaError> for IndexError {
+    /// A stream that fails and memory that is short are no faults of the volume index.
+    fn from(error: DeltaError) -> Self {
+        match error {
+            DeltaError::Io { source, .. } => Self::from_stream(source),
+            DeltaError::OutOfMemory { bytes } => Self::OutOfMemory { what: "volume index", bytes },
+            error => Self::VolumeIndex(error),
+        }
+    }
+}
+
+impl From<VolumeError> for IndexError {
+    /// A stream that fails is no fault of the volume.
+    fn from(error: VolumeError) -> Self {
+        match error {
+            VolumeError::PageMapIo { source, .. } => Self::from_stream(source),
+            error => Self::Volume(error),
         }
     }
 }

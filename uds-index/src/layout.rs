@@ -127,6 +127,7 @@ impl Layout {
             wanted: wanted.unwrap_or(u64::MAX),
             found: available,
         };
+        check_magic(&*storage, first_block)?;
         let first_blocks = first_block.checked_add(2).and_then(byte_of);
         if first_blocks.is_none_or(|end| end > available) {
             return Err(truncated(first_blocks));
@@ -258,6 +259,21 @@ impl Layout {
 
     fn write_block(&self, block: u64, bytes: &Block) -> Result<(), IndexError> {
         Ok(self.storage.write_at(block * u64::from(BLOCK_BYTES), bytes)?)
+    }
+}
+
+/// Checks that an index begins at `first_block`, however little of it there is: a short text is not
+/// a truncated index.
+fn check_magic(storage: &dyn Storage, first_block: u64) -> Result<(), IndexError> {
+    let start = byte_of(first_block).unwrap_or(u64::MAX);
+    let mut magic = [0; size_of::<u64>()];
+    let bytes = storage.len().saturating_sub(start).min(magic.len() as u64);
+    storage.read_at(start.min(storage.len()), &mut magic[..bytes as usize])?;
+    let found = u64::from_le_bytes(magic);
+    if found == region_table::MAGIC {
+        Ok(())
+    } else {
+        Err(IndexError::NotAnIndex { block: first_block, found })
     }
 }
 

@@ -20,7 +20,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use crate::IndexError;
 
 /// On disk the bytes read `10ngRblA`.
-const MAGIC: u64 = 0x416c_6252_676e_3031;
+pub(super) const MAGIC: u64 = 0x416c_6252_676e_3031;
 const VERSION: u16 = 1;
 const BLOCK: usize = BLOCK_BYTES as usize;
 

@@ -195,7 +195,7 @@ impl SlotPlace {
         }
         let state = (payload.state_signature.get(), payload.state_version.get());
         if state != (STATE_SIGNATURE, STATE_VERSION) {
-            return unsupported("saved state", u64::from(state.1.cast_unsigned()), "301");
+            return unsupported("saved state", u64::from(state.1 as u32), "301");
         }
         let zones = self.zone_count(table)?;
         check_same_regions(&table.regions, &self.saved_regions(zones), "save slot", self.start)?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use uds_geometry::{BLOCK_BYTES, LayoutSizes, RecordData, RecordName, ZoneCount};
 use uds_index::{
-    Answer, Batch, CreateOptions, ErrorKind, Index, IndexInfo, OpenOptions, Operation,
+    Answer, Batch, CreateOptions, ErrorKind, Index, IndexError, IndexInfo, OpenOptions, Operation,
     Region as FoundRegion,
 };
 use uds_volume::{FileOptions, FileStorage, Storage};
@@ -154,7 +154,7 @@ fn check_refused(case: &Case, image: &Path) -> Result<()> {
     match open(case, image, ZoneCount::ONE) {
         Ok(_) => bail!("it opens, although it was not closed"),
         Err(error) => {
-            let kind = error.downcast_ref::<uds_index::IndexError>().map(|error| error.kind());
+            let kind = error.downcast_ref::<IndexError>().map(IndexError::kind);
             ensure!(kind == Some(ErrorKind::NotSavedCleanly), "it is refused for {error:#}");
             Ok(())
         }
