@@ -1,6 +1,7 @@
 //! The one bit-counting rule that every derived size rests on.
 
-/// Number of binary digits of `value`, where 0 and 1 both have one digit (specification, section 0).
+/// Number of binary digits of `value`, where 0 and 1 both have one digit (specification,
+/// section 0).
 ///
 /// ```
 /// assert_eq!(uds_geometry::bits_per(0), 1);

@@ -57,8 +57,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Makes one request a name, in batches, and checks every answer. The names are computed beforehand,
-/// outside the time that is printed.
+/// Makes one request a name, in batches, and checks every answer. The names are computed
+/// beforehand, outside the time that is printed.
 fn run(
     what: &str,
     index: &Index,

@@ -66,8 +66,8 @@ impl Engine {
 /// # Errors
 ///
 /// [`IndexError::NotSavedCleanly`] where there is none, where chapters were written after it, or
-/// where it makes no sense; the older save is not tried, because it may be stale (trap 20). Failures
-/// of the storage, and want of memory, stay what they are: a rebuild would not mend them.
+/// where it makes no sense; the older save is not tried, because it may be stale (trap 20).
+/// Failures of the storage, and want of memory, stay what they are: a rebuild would not mend them.
 pub(super) fn load(
     layout: &Layout,
     geometry: &Geometry,

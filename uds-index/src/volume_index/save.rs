@@ -2,7 +2,7 @@
 //!
 //! | part | what |
 //! |---|---|
-//! | `SUB` header, 40 bytes | `MI5-0005`, volume nonce u64, low u64, high u64, first list u32, list count u32 |
+//! | header, 40 bytes | `MI5-0005`, volume nonce, low, high (u64); first list, list count (u32) |
 //! | flush chapters | a u64 for each list of the zone |
 //! | delta lists | header, sizes, then an item for each list that is not empty |
 //! | guard item | `z` and seven zeroes |

@@ -174,8 +174,8 @@ impl SubIndexZone {
         (list.get() - self.lists.first_list().get()) as usize
     }
 
-    /// Puts an entry for `name` where [`get`](Self::get) found that it goes. Where another entry has
-    /// the same key, the new one carries its whole name.
+    /// Puts an entry for `name` where [`get`](Self::get) found that it goes. Where another entry
+    /// has the same key, the new one carries its whole name.
     pub(crate) fn put(
         &mut self,
         mut entry: Entry,
