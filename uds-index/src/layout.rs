@@ -37,6 +37,8 @@ use crate::nonce::{fresh_nonce_info, volume_nonce};
 use crate::{CreateOptions, IndexError};
 
 const BLOCK: usize = BLOCK_BYTES as usize;
+/// What a storage writes wholly or not at all.
+const SECTOR: usize = 512;
 
 /// The layout of one index: where its regions are, and what its save slots hold.
 #[derive(Debug)]
@@ -61,9 +63,15 @@ pub(crate) struct DiscardPlace {
 impl DiscardPlace {
     /// Destroys the saved open chapter, durably, so that its save can no longer be taken for the
     /// state of the volume.
+    ///
+    /// Its first sector, which tells that it is one, goes alone: a power cut within the write of
+    /// the whole block could spare it and take the records behind it, and nobody would notice.
     pub(crate) fn discard(&self) -> Result<(), IndexError> {
-        self.storage.write_at(self.start * u64::from(BLOCK_BYTES), &[0; BLOCK])?;
-        Ok(self.storage.sync()?)
+        let start = self.start * u64::from(BLOCK_BYTES);
+        self.storage.write_at(start, &[0; SECTOR])?;
+        self.storage.sync()?;
+        // The format has a block of zeroes here. It need not be durable.
+        Ok(self.storage.write_at(start, &[0; BLOCK])?)
     }
 }
 
