@@ -43,7 +43,7 @@ use statistics::Counters;
 /// The first page of every chapter.
 const FIRST_PAGE: ChapterPage = ChapterPage::Index(IndexPageNumber::new(0));
 
-/// The chapters of an index, on a storage. See the [crate](crate) for an example.
+/// The chapters of an index, on a storage. See the [crate] for an example.
 pub struct Volume {
     storage: Arc<dyn Storage>,
     geometry: Geometry,
