@@ -1,14 +1,55 @@
-//! What the tests share: small indexes, and names to fill them with.
+//! What the tests share: small indexes, names to fill them with, and chance without chance.
 
 use std::sync::Arc;
 
-use uds_geometry::{Configuration, LayoutSizes, RecordData, RecordName};
+use uds_geometry::{
+    Configuration, CustomConfiguration, LayoutSizes, RecordData, RecordName, ZoneCount,
+};
+use uds_index::{Batch, CreateOptions, ErrorKind, Index, OpenOptions};
 use uds_volume::MemoryStorage;
+
+/// Bytes of a block of the layout.
+pub(crate) const BLOCK: u64 = 4096;
+
+/// How many times the usual number of cases a test of many cases runs: `UDS_TEST_SCALE`, or 1.
+pub(crate) fn scale() -> u32 {
+    std::env::var("UDS_TEST_SCALE").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
+}
+
+/// A dense index with pages of 4 KiB: 128 records a page, and no more than a few megabytes.
+pub(crate) fn small(record_pages: u32, chapters: u32) -> Configuration {
+    let custom = CustomConfiguration {
+        bytes_per_page: 4096,
+        record_pages_per_chapter: record_pages,
+        chapters_per_volume: chapters,
+        ..CustomConfiguration::default()
+    };
+    Configuration::custom(&custom).unwrap()
+}
+
+/// Bytes of an index of this configuration.
+pub(crate) fn bytes_of(configuration: &Configuration) -> u64 {
+    LayoutSizes::new(&configuration.geometry()).unwrap().total_bytes()
+}
 
 /// Storage in memory for an index of this configuration, `offset_blocks` from its start.
 pub(crate) fn memory(configuration: &Configuration, offset_blocks: u64) -> Arc<MemoryStorage> {
-    let sizes = LayoutSizes::new(&configuration.geometry()).unwrap();
-    Arc::new(MemoryStorage::new(sizes.total_bytes() + 4096 * offset_blocks))
+    Arc::new(MemoryStorage::new(bytes_of(configuration) + BLOCK * offset_blocks))
+}
+
+/// A number of zones from 1 to 16.
+pub(crate) fn zones(count: u8) -> ZoneCount {
+    ZoneCount::new(count).unwrap()
+}
+
+/// Options to create an index in so many zones, otherwise as usual.
+pub(crate) fn create_in(count: u8) -> CreateOptions {
+    CreateOptions { zones: zones(count), ..CreateOptions::default() }
+}
+
+/// Options to open an index in so many zones, otherwise as usual.
+pub(crate) fn open_in(count: u8) -> OpenOptions {
+    OpenOptions { zones: zones(count), ..OpenOptions::default() }
 }
 
 /// The name of counter `counter`, as the golden cases have it.
@@ -22,4 +63,81 @@ pub(crate) fn data(counter: u64, version: u64) -> RecordData {
     bytes[..8].copy_from_slice(&counter.to_le_bytes());
     bytes[8..].copy_from_slice(&version.to_le_bytes());
     RecordData::new(bytes)
+}
+
+/// Posts the names of some counters, in one batch, with their data in version 0.
+pub(crate) fn post(index: &Index, counters: std::ops::Range<u64>) {
+    let mut batch = Batch::new();
+    for counter in counters {
+        batch.post(name(counter), data(counter, 0));
+    }
+    index.run(&mut batch).unwrap();
+}
+
+/// Which of some counters are in the index. Whatever is found must have its data in version 0.
+pub(crate) fn found(index: &Index, counters: std::ops::Range<u64>) -> Vec<u64> {
+    let mut batch = Batch::new();
+    for counter in counters.clone() {
+        batch.query_no_update(name(counter));
+    }
+    index.run(&mut batch).unwrap();
+    let mut found = Vec::new();
+    for (counter, answer) in counters.zip(batch.answers()) {
+        if let Some(stored) = answer.unwrap().as_ref().unwrap().data() {
+            assert_eq!(stored, data(counter, 0), "counter {counter}");
+            found.push(counter);
+        }
+    }
+    found
+}
+
+/// Checks that the index has exactly those of the first `all` counters that are in `expected`.
+pub(crate) fn assert_holds(index: &Index, expected: std::ops::Range<u64>, all: u64) {
+    let found = found(index, 0..all);
+    if !found.iter().copied().eq(expected.clone()) {
+        let missing = expected.clone().find(|counter| !found.contains(counter));
+        let surplus = found.iter().find(|counter| !expected.contains(counter));
+        panic!("{expected:?} should be there: {missing:?} is missing, {surplus:?} too many");
+    }
+}
+
+/// An error and all its causes, in one line.
+pub(crate) fn story(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// Whether an index could not be opened because it has to be rebuilt, or is none.
+pub(crate) fn is_known_to_be_unusable(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::NotSavedCleanly | ErrorKind::NotAnIndex)
+}
+
+/// Numbers that look random and are the same each time.
+#[derive(Clone, Debug)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Splitmix64.
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `bound`.
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
 }

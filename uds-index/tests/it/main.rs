@@ -1,4 +1,8 @@
 //! The index through its public API.
 
 mod common;
+mod disks;
+mod layout;
+mod power_cuts;
+mod saves;
 mod smoke;
