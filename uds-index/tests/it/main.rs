@@ -3,6 +3,7 @@
 mod common;
 mod disks;
 mod layout;
+mod model;
 mod power_cuts;
 mod saves;
 mod smoke;
