@@ -278,6 +278,10 @@ impl IndexError {
             Self::Storage(error) => storage_kind(error),
             Self::Volume(error) => volume_kind(error),
             Self::VolumeIndex(_) => ErrorKind::Damaged,
+            // A region holds more than any sound save: whatever asks for more is damaged.
+            Self::Stream(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                ErrorKind::Damaged
+            }
             Self::Stream(_) => ErrorKind::Io,
         }
     }
@@ -321,13 +325,16 @@ fn storage_kind(error: &StorageError) -> ErrorKind {
     match error {
         StorageError::InUse { .. } => ErrorKind::InUse,
         StorageError::Truncated { .. } => ErrorKind::Damaged,
+        error if error.is_out_of_space() => ErrorKind::NoSpace,
         _ => ErrorKind::Io,
     }
 }
 
 fn volume_kind(error: &VolumeError) -> ErrorKind {
     match error {
-        VolumeError::Storage { source, .. } => storage_kind(source),
+        VolumeError::Storage { source, .. } | VolumeError::Sync { source, .. } => {
+            storage_kind(source)
+        }
         _ => ErrorKind::Damaged,
     }
 }
