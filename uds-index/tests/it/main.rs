@@ -1,7 +1,9 @@
 //! The index through its public API.
 
 mod common;
+mod damage;
 mod disks;
+mod faults;
 mod layout;
 mod model;
 mod power_cuts;
