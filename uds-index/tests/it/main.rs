@@ -9,3 +9,4 @@ mod model;
 mod power_cuts;
 mod saves;
 mod smoke;
+mod threads;
