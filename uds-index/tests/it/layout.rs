@@ -335,7 +335,7 @@ fn a_damaged_save_is_not_used() {
     assert!(story(&error).contains("written after the last save"), "{error}");
     // A chapter that the save names, and that the volume has lost.
     let mut lost = image;
-    let page = configuration().geometry().pages_per_chapter() as u64;
+    let page = u64::from(configuration().geometry().pages_per_chapter());
     lost[byte(2 + 1 + page, 0)..byte(2 + 1 + page, 64)].fill(0);
     let error = refused(&lost, &opening());
     assert!(story(&error).contains("is not on the volume"), "{error}");

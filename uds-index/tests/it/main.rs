@@ -1,9 +1,12 @@
 //! The index through its public API.
+#![expect(clippy::unwrap_used, reason = "what a test does not expect fails it, with its place")]
 
 mod common;
 mod damage;
 mod disks;
+mod errors;
 mod faults;
+mod files;
 mod layout;
 mod limits;
 mod model;

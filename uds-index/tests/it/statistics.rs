@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use uds_geometry::{RecordData, VirtualChapter};
-use uds_index::{Batch, CreateOptions, Index, OpenOptions, Region, Statistics};
+use uds_index::{Batch, CreateOptions, Index, Location, OpenOptions, Statistics};
 use uds_volume::sim::{Fault, SimDisk};
 use uds_volume::{MemoryStorage, Operation};
 
@@ -108,19 +108,19 @@ fn hits_move_records_and_say_where_they_were() {
     let (storage, index) = index();
     post(&index, 0..130);
     let region = |answer| match answer {
-        uds_index::Answer::Found { region, .. } => Some(region),
+        uds_index::Answer::Found { location, .. } => Some(location),
         uds_index::Answer::Absent => None,
     };
     // The chapter before the open one is still in memory, and dense all the same (trap 38).
-    assert_eq!(region(index.query_no_update(name(0)).unwrap()), Some(Region::Dense));
-    assert_eq!(region(index.query_no_update(name(0)).unwrap()), Some(Region::Dense));
-    assert_eq!(region(index.query_no_update(name(129)).unwrap()), Some(Region::Open));
-    assert_eq!(region(index.query(name(0)).unwrap()), Some(Region::Dense));
-    assert_eq!(region(index.query(name(0)).unwrap()), Some(Region::Open));
-    assert_eq!(region(index.post(name(1), data(9, 9)).unwrap()), Some(Region::Dense));
-    assert_eq!(region(index.post(name(1), data(9, 9)).unwrap()), Some(Region::Open));
-    assert_eq!(region(index.update(name(2), data(2, 9)).unwrap()), Some(Region::Dense));
-    assert_eq!(region(index.delete(name(3)).unwrap()), Some(Region::Dense));
+    assert_eq!(region(index.query_no_update(name(0)).unwrap()), Some(Location::Dense));
+    assert_eq!(region(index.query_no_update(name(0)).unwrap()), Some(Location::Dense));
+    assert_eq!(region(index.query_no_update(name(129)).unwrap()), Some(Location::Open));
+    assert_eq!(region(index.query(name(0)).unwrap()), Some(Location::Dense));
+    assert_eq!(region(index.query(name(0)).unwrap()), Some(Location::Open));
+    assert_eq!(region(index.post(name(1), data(9, 9)).unwrap()), Some(Location::Dense));
+    assert_eq!(region(index.post(name(1), data(9, 9)).unwrap()), Some(Location::Open));
+    assert_eq!(region(index.update(name(2), data(2, 9)).unwrap()), Some(Location::Dense));
+    assert_eq!(region(index.delete(name(3)).unwrap()), Some(Location::Dense));
     assert_eq!(region(index.query(name(3)).unwrap()), None);
     assert_eq!(index.statistics().open_chapter_records, 5);
     // The moved ones outlive the chapter that they came with.

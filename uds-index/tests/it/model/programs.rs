@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use uds_geometry::{Configuration, RecordData, RecordName, VolumeIndexParameters, ZoneCount};
-use uds_index::{Answer, Batch, Index, Operation, Region, Statistics, Ticket};
+use uds_index::{Answer, Batch, Index, Location, Operation, Statistics, Ticket};
 use uds_volume::MemoryStorage;
 
 use super::reference::Model;
@@ -290,9 +290,9 @@ fn count_answer(counted: &mut Statistics, operation: Operation, answer: &Answer)
             counted.posts_found += is_found;
             counted.posts_not_found += is_absent;
             match answer {
-                Answer::Found { region: Region::Open, .. } => counted.posts_found_open += 1,
-                Answer::Found { region: Region::Dense, .. } => counted.posts_found_dense += 1,
-                Answer::Found { region: Region::Sparse, .. } => counted.posts_found_sparse += 1,
+                Answer::Found { location: Location::Open, .. } => counted.posts_found_open += 1,
+                Answer::Found { location: Location::Dense, .. } => counted.posts_found_dense += 1,
+                Answer::Found { location: Location::Sparse, .. } => counted.posts_found_sparse += 1,
                 Answer::Absent => {}
             }
         }

@@ -9,7 +9,7 @@ use uds_geometry::{
     Configuration, Geometry, RecordData, RecordName, SubIndexParameters, VirtualChapter,
     VolumeIndexParameters, ZoneCount,
 };
-use uds_index::{Answer, Operation, Region};
+use uds_index::{Answer, Location, Operation};
 
 /// A record, and the chapter that it was stored in last.
 #[derive(Clone, Copy, Debug)]
@@ -55,8 +55,8 @@ impl Model {
         let old = self.records.get(&name).copied();
         let answer = match old {
             Some(Stored { data, chapter }) => {
-                let region = if chapter == self.newest { Region::Open } else { Region::Dense };
-                Answer::Found { data, region }
+                let location = if chapter == self.newest { Location::Open } else { Location::Dense };
+                Answer::Found { data, location }
             }
             None => Answer::Absent,
         };
