@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use uds_geometry::{Configuration, RecordData, RecordName};
-use uds_index::{Batch, CreateOptions, ErrorKind, Index, OpenOptions};
+use uds_index::{Batch, CreateOptions, ErrorKind, Index, IndexError, OpenOptions, UncleanReason};
 use uds_volume::Storage;
 use uds_volume::sim::SimDisk;
 
@@ -165,7 +165,8 @@ fn a_cut_while_an_index_replaces_another_leaves_no_mixture() {
             // Known not to be an index, or the old one, or the new one before its first save.
             let Err(error) = Index::open(disk.clone(), &OpenOptions::default()) else { continue };
             if error.kind() == ErrorKind::NotSavedCleanly {
-                assert!(story(&error).contains("no save slot"), "{}", story(&error));
+                let reason = UncleanReason::NoSave;
+                assert_eq!(story(&error), story(&IndexError::NotSavedCleanly { reason }));
                 let info = uds_index::IndexInfo::read(disk.clone(), 0).unwrap();
                 assert_eq!(info.configuration, configuration);
                 assert_ne!(disk.to_vec()[..BLOCK], image[..BLOCK], "the old super block");
