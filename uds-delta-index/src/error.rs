@@ -67,7 +67,7 @@ pub enum DeltaError {
     /// The bits of a list make no sense. They came from storage, or memory is failing.
     #[error(
         "delta list {list} is corrupt at bit {bit_offset} of its {size_bits}: {defect}; \
-         rebuild the index from its volume"
+         names in this list cannot be found"
     )]
     CorruptList {
         /// The list.

@@ -62,7 +62,7 @@ struct Contents {
 }
 
 impl Engine {
-    /// An engine for an index that was just created.
+    /// An engine for a new index, whose layout is planned and will be formatted.
     pub(crate) fn create(layout: Layout, zone_count: ZoneCount) -> Result<Self, IndexError> {
         let geometry = Arc::new(layout.configuration().geometry());
         let parameters = dense_parameters(&geometry)?;
@@ -88,8 +88,10 @@ impl Engine {
     pub(crate) fn load(layout: Layout, zone_count: ZoneCount) -> Result<Self, IndexError> {
         let geometry = Arc::new(layout.configuration().geometry());
         let parameters = dense_parameters(&geometry)?;
+        // Without a save nothing else is needed, however large it claims to be.
+        let latest = saving::latest(&layout, &geometry)?;
         let volume = open_volume(&layout, &geometry)?;
-        let contents = saving::load(&layout, &geometry, &parameters, &volume, zone_count)?;
+        let contents = saving::load(&layout, latest, &parameters, &volume, zone_count)?;
         let mut engine = Self::assemble(layout, geometry, parameters, volume, contents)?;
         engine.save_stands = true;
         Ok(engine)
@@ -188,7 +190,8 @@ impl Engine {
         let zone = self.zone_of(request);
         let done = self.zones[zone].execute(operation, &request.name, &request.data)?;
         if done.is_full {
-            self.close_chapter()?;
+            // The request itself is done: if this fails, the next change is refused.
+            self.close_chapter();
         }
         Ok(done.answer)
     }

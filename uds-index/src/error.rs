@@ -1,6 +1,7 @@
 //! What can go wrong with an index, told to people.
 
 use crate::sync::Arc;
+use std::fmt;
 use std::io;
 
 use uds_delta_index::DeltaError;
@@ -70,8 +71,8 @@ pub enum IndexError {
     },
     /// A part of the index holds something that it cannot hold.
     #[error(
-        "the {structure} at block {block} is damaged: its {field} is {found} where {expected} \
-         was expected"
+        "the {structure} at block {block} is damaged: its {field} is {} where {} was expected",
+        Shown(field, *found), Shown(field, *expected)
     )]
     Corrupt {
         /// Which part.
@@ -114,8 +115,12 @@ pub enum IndexError {
         /// What the caller expects.
         wanted: Nonce,
     },
-    /// The index was not closed cleanly.
-    #[error("the index was not closed cleanly, and has to be rebuilt from its volume")]
+    /// The index was not closed cleanly: its newest records are in no save, and the chapters on the
+    /// volume would have to be read again.
+    #[error(
+        "the index was not closed cleanly. It would have to be rebuilt from its volume, which this \
+         version cannot do: create a new one in its place"
+    )]
     NotSavedCleanly {
         /// How that shows.
         #[source]
@@ -138,10 +143,7 @@ pub enum IndexError {
         what: &'static str,
     },
     /// A write or a sync failed earlier, so the index no longer takes changes.
-    #[error(
-        "the index takes no more changes since a write failed; it will not be saved, and has to be \
-         rebuilt when it is opened next"
-    )]
+    #[error("the index takes no more changes since a write failed, and will not be saved")]
     Poisoned {
         /// The first failure.
         #[source]
@@ -199,12 +201,24 @@ pub enum IndexError {
     Stream(#[source] io::Error),
 }
 
+/// A number in a message: those that are codes, and mean nothing as amounts, in hexadecimal.
+struct Shown(&'static str, u64);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            "magic" | "nonce" | "label" | "version" => write!(f, "{:#x}", self.1),
+            _ => write!(f, "{}", self.1),
+        }
+    }
+}
+
 /// How it shows that an index was not closed cleanly.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UncleanReason {
     /// Neither save slot holds a save.
-    #[error("no save slot holds a save")]
+    #[error("it was never saved, or its save slots are damaged")]
     NoSave,
     /// The saved open chapter was discarded because chapters were written after the save.
     #[error("chapters were written after the last save")]

@@ -10,7 +10,8 @@
 //! # Invariants
 //!
 //! 1. Batches are carried out in the order in which they were handed over, blocking calls among
-//!    them: a blocking call queues up behind batches that are waiting.
+//!    them: a blocking call queues up behind batches that are waiting. (Only a completion's own
+//!    calls do not wait: they could wait for themselves.)
 //! 2. A bounded number of requests wait, or one larger batch: who submits more waits.
 //! 3. No thread holds the queue's lock while it waits for the engine.
 
@@ -110,6 +111,7 @@ pub struct Index {
     worker: Option<JoinHandle<()>>,
     worker_id: ThreadId,
     configuration: Configuration,
+    nonce: Nonce,
     geometry: Arc<Geometry>,
 }
 
@@ -127,8 +129,8 @@ impl Index {
     ///
     /// # Errors
     ///
-    /// [`IndexError::TooSmall`] before anything is written, [`IndexError::Unsupported`]
-    /// for a sparse configuration, and whatever the storage gives.
+    /// [`IndexError::TooSmall`], [`IndexError::OutOfMemory`] and [`IndexError::Unsupported`] (for a
+    /// sparse configuration) before anything is written, and whatever the storage gives.
     pub fn create(
         storage: Arc<dyn Storage>,
         configuration: &Configuration,
@@ -137,8 +139,11 @@ impl Index {
         if configuration.is_sparse() {
             return Err(IndexError::Unsupported { what: "a sparse index" });
         }
-        let layout = Layout::create(storage, configuration, options)?;
-        Self::start(Engine::create(layout, options.zones)?)
+        let layout = Layout::plan(storage, configuration, options)?;
+        // All that can fail without the storage comes before the first write.
+        let index = Self::start(Engine::create(layout, options.zones)?)?;
+        lock(&index.shared.engine).layout().format()?;
+        Ok(index)
     }
 
     /// Opens the index on `storage`, which must have been closed cleanly.
@@ -158,6 +163,7 @@ impl Index {
 
     fn start(engine: Engine) -> Result<Self, IndexError> {
         let configuration = engine.layout().configuration().clone();
+        let nonce = engine.layout().client_nonce();
         let geometry = Arc::clone(engine.geometry());
         let shared = Arc::new(Shared { queue: Queue::default(), engine: Mutex::new(engine) });
         let worker = std::thread::Builder::new()
@@ -168,7 +174,7 @@ impl Index {
             })
             .map_err(|source| IndexError::Thread { thread: "index", source })?;
         let worker_id = worker.thread().id();
-        Ok(Self { shared, worker: Some(worker), worker_id, configuration, geometry })
+        Ok(Self { shared, worker: Some(worker), worker_id, configuration, nonce, geometry })
     }
 
     /// Carries out all requests of a batch, in order, and returns when each has its answer.
@@ -203,7 +209,8 @@ impl Index {
     /// all its requests have been carried out.
     ///
     /// The call comes from a thread of the index, which does nothing else meanwhile: keep it
-    /// short. It may submit and run batches. A panic in it is caught and reported as an event.
+    /// short. It may submit and run batches; what it runs comes before the batches that wait.
+    /// A panic in it is caught and reported as an event.
     ///
     /// # Errors
     ///
@@ -312,7 +319,7 @@ impl Index {
 
     /// The engine, once every batch handed over before has been carried out.
     fn drained(&self) -> MutexGuard<'_, Engine> {
-        self.shared.queue.wait_until_idle(self.caller());
+        self.shared.queue.wait_for_those_before(self.caller());
         lock(&self.shared.engine)
     }
 
@@ -337,7 +344,7 @@ impl Index {
     /// The nonce that the index was created with.
     #[must_use]
     pub fn nonce(&self) -> Nonce {
-        lock(&self.shared.engine).layout().client_nonce()
+        self.nonce
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an index says of itself, read without opening it.
 
-use uds_geometry::{Configuration, LayoutSizes, Nonce, VirtualChapter};
+use uds_geometry::{Configuration, LayoutSizes, Nonce, VirtualChapter, ZoneCount};
 use uds_volume::Storage;
 
 use crate::IndexError;
@@ -37,7 +37,7 @@ pub struct IndexInfo {
 pub enum SaveState {
     /// It was closed cleanly.
     Clean(SavedState),
-    /// It was saved, but not cleanly closed after that.
+    /// It was not closed cleanly: it was never saved, or written to after its last save.
     Unclean {
         /// The last save, if any slot holds one.
         last: Option<SavedState>,
@@ -53,7 +53,7 @@ pub struct SavedState {
     /// When it was made, in milliseconds since 1970.
     pub saved_at_ms: u64,
     /// The zones that it was made with.
-    pub zones: u8,
+    pub zones: ZoneCount,
     /// The save slot, 0 or 1.
     pub slot: u8,
     /// The chapter that was open.
@@ -101,7 +101,7 @@ fn read_save(layout: &Layout) -> Result<SaveState, IndexError> {
     };
     let mut state = SavedState {
         saved_at_ms: save.timestamp,
-        zones: save.zones.get(),
+        zones: save.zones,
         slot: slot as u8,
         newest_chapter: save.newest,
         oldest_chapter: save.oldest,

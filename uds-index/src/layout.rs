@@ -83,8 +83,12 @@ pub(crate) struct Expected {
 }
 
 impl Layout {
-    /// Lays out a new index, over whatever the storage holds, and makes it durable.
-    pub(crate) fn create(
+    /// The layout of a new index. Nothing is written before [`format`](Self::format).
+    ///
+    /// # Errors
+    ///
+    /// [`IndexError::TooSmall`], and [`IndexError::Geometry`] for an impossible configuration.
+    pub(crate) fn plan(
         storage: Arc<dyn Storage>,
         configuration: &Configuration,
         options: &CreateOptions,
@@ -100,7 +104,7 @@ impl Layout {
         }
         let fresh = || fresh_nonce_info(storage.now().as_nanos() as u64);
         let super_block = SuperBlock::new(options.nonce_info.unwrap_or_else(fresh));
-        let layout = Self {
+        Ok(Self {
             storage,
             first_block,
             sizes,
@@ -109,19 +113,25 @@ impl Layout {
             nonce_info: super_block.nonce_info,
             volume_nonce: volume_nonce(super_block.nonce, first_block + 2),
             saves: [None, None],
-        };
-        layout.write_block(first_block, &[0; BLOCK])?;
-        layout.storage.sync()?;
-        for slot in 0..layout.saves.len() {
-            let place = layout.slot(slot);
-            layout.write_block(place.start, &place.unsaved_table().encode())?;
+        })
+    }
+
+    /// Writes a planned index over whatever the storage holds, and makes it durable
+    /// (invariant 1).
+    pub(crate) fn format(&self) -> Result<(), IndexError> {
+        self.write_block(self.first_block, &[0; BLOCK])?;
+        self.storage.sync()?;
+        for slot in 0..self.saves.len() {
+            let place = self.slot(slot);
+            self.write_block(place.start, &place.unsaved_table().encode())?;
         }
-        let config = ConfigBlock { configuration: configuration.clone(), nonce: client_nonce };
-        layout.write_block(first_block + 1, &config.encode())?;
-        layout.storage.sync()?;
-        layout.write_block(first_block, &super_block.table(first_block, &sizes).encode())?;
-        layout.storage.sync()?;
-        Ok(layout)
+        let config =
+            ConfigBlock { configuration: self.configuration.clone(), nonce: self.client_nonce };
+        self.write_block(self.first_block + 1, &config.encode())?;
+        self.storage.sync()?;
+        let super_block = SuperBlock::new(self.nonce_info).table(self.first_block, &self.sizes);
+        self.write_block(self.first_block, &super_block.encode())?;
+        Ok(self.storage.sync()?)
     }
 
     /// Reads the layout of the index at `first_block`. Changes nothing.

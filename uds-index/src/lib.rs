@@ -58,5 +58,5 @@ pub use error::{ErrorKind, IndexError, UncleanReason};
 pub use index::{CreateOptions, Index, OpenOptions};
 pub use info::{IndexInfo, SaveState, SavedState};
 pub use queue::Ticket;
-pub use request::{Answer, Batch, Operation, Region, Request};
+pub use request::{Answer, Batch, Location, Operation, Request};
 pub use statistics::Statistics;

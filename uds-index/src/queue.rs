@@ -3,9 +3,12 @@
 //! # Invariants
 //!
 //! 1. First in, first out. While anything waits or is being carried out by the worker, nobody
-//!    passes it: blocking calls queue up too.
+//!    passes it: blocking calls queue up too. Only what a completion does itself comes before
+//!    the batches that wait.
 //! 2. Every batch that was pushed is completed exactly once, also when the queue is stopped.
-//! 3. The worker itself never waits for the queue, so that a completion may hand over batches.
+//! 3. Nobody waits for ever because others hand over more: callers that wait for room are let
+//!    in by turns, and who waits for what was handed over does not wait for what came later.
+//! 4. The worker itself never waits for the queue, so that a completion may hand over batches.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,13 +34,24 @@ pub(crate) struct Queue {
 struct State {
     waiting: VecDeque<(Batch, Completion)>,
     waiting_requests: usize,
-    is_worker_busy: bool,
+    /// How many batches were let in, and how many of them have been completed.
+    pushed: u64,
+    completed: u64,
+    /// How many callers have asked for room, and how many of them have had their turn.
+    turns_taken: u64,
+    turns_over: u64,
     is_stopped: bool,
 }
 
 impl State {
+    /// Whether nothing waits or is being carried out by the worker.
     fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && !self.is_worker_busy
+        self.pushed == self.completed
+    }
+
+    /// Whether a batch fits. One that is larger than the limit goes alone.
+    fn has_room_for(&self, requests: usize) -> bool {
+        self.waiting.is_empty() || self.waiting_requests + requests <= MAX_WAITING_REQUESTS
     }
 }
 
@@ -68,16 +82,19 @@ impl Queue {
         caller: Caller,
     ) -> Result<(), IndexError> {
         let mut state = lock(&self.state);
-        let fits = |state: &State| {
-            // A batch larger than the limit goes alone.
-            state.waiting.is_empty() || state.waiting_requests + batch.len() <= MAX_WAITING_REQUESTS
-        };
-        while caller == Caller::Other && !fits(&state) && !state.is_stopped {
-            state = wait(&self.departure, state);
+        if caller == Caller::Other {
+            let turn = state.turns_taken;
+            state.turns_taken += 1;
+            while !(state.turns_over == turn && state.has_room_for(batch.len())) {
+                state = wait(&self.departure, state);
+            }
+            state.turns_over += 1;
+            self.departure.notify_all();
         }
         if state.is_stopped {
             return Err(IndexError::Closed);
         }
+        state.pushed += 1;
         state.waiting_requests += batch.len();
         state.waiting.push_back((batch, completion));
         self.arrival.notify_one();
@@ -85,15 +102,14 @@ impl Queue {
     }
 
     /// The next batch, for the worker; waits for one. `None` when the queue is stopped and empty.
-    /// The worker counts as busy until it drops what it got.
+    /// The batch counts as completed when what is returned is dropped.
     pub(crate) fn pop(&self) -> Option<Job<'_>> {
         let mut state = lock(&self.state);
         loop {
             if let Some((batch, completion)) = state.waiting.pop_front() {
                 state.waiting_requests -= batch.len();
-                state.is_worker_busy = true;
                 self.departure.notify_all();
-                return Some(Job { batch, completion, busy: Busy { queue: self } });
+                return Some(Job { batch, completion, end: End { queue: self } });
             }
             if state.is_stopped {
                 return None;
@@ -102,13 +118,14 @@ impl Queue {
         }
     }
 
-    /// Waits until nothing waits or is being carried out by the worker.
-    pub(crate) fn wait_until_idle(&self, caller: Caller) {
+    /// Waits until every batch that was pushed before has been completed.
+    pub(crate) fn wait_for_those_before(&self, caller: Caller) {
         if caller == Caller::Worker {
             return;
         }
         let mut state = lock(&self.state);
-        while !state.is_idle() {
+        let pushed = state.pushed;
+        while state.completed < pushed {
             state = wait(&self.departure, state);
         }
     }
@@ -126,27 +143,27 @@ impl Queue {
 pub(crate) struct Job<'a> {
     pub(crate) batch: Batch,
     completion: Completion,
-    busy: Busy<'a>,
+    end: End<'a>,
 }
 
 impl Job<'_> {
     /// Gives the batch back.
     pub(crate) fn complete(self) {
-        let Self { batch, completion, busy } = self;
+        let Self { batch, completion, end } = self;
         completion.complete(batch);
-        drop(busy);
+        drop(end);
     }
 }
 
-/// Says that the worker is busy, as long as it lives.
+/// Counts a batch as completed when it goes.
 #[derive(Debug)]
-struct Busy<'a> {
+struct End<'a> {
     queue: &'a Queue,
 }
 
-impl Drop for Busy<'_> {
+impl Drop for End<'_> {
     fn drop(&mut self) {
-        lock(&self.queue.state).is_worker_busy = false;
+        lock(&self.queue.state).completed += 1;
         self.queue.departure.notify_all();
     }
 }

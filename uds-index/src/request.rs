@@ -30,7 +30,7 @@ impl Operation {
 
 /// Where in the index a record was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Region {
+pub enum Location {
     /// In the open chapter, in memory.
     Open,
     /// In a closed chapter that the volume index knows wholly.
@@ -47,7 +47,7 @@ pub enum Answer {
         /// Its data before the request.
         data: RecordData,
         /// Where it was.
-        region: Region,
+        location: Location,
     },
     /// The name was not in the index before the request.
     Absent,

@@ -2,7 +2,7 @@
 
 use uds_geometry::VirtualChapter;
 
-use crate::request::{Answer, Operation, Region};
+use crate::request::{Answer, Location, Operation};
 
 /// What an index has done since it was opened, and what it holds.
 ///
@@ -50,7 +50,8 @@ pub struct Statistics {
     pub early_flushes: u64,
     /// How often delta lists of the volume index were moved to make room.
     pub rebalances: u64,
-    /// Bytes of memory that the index uses or has set aside.
+    /// Bytes of memory that the index uses or has set aside, without the few MiB of the chapter
+    /// writer's buffers.
     pub memory_used: u64,
 
     /// The open chapter.
@@ -87,11 +88,11 @@ impl Statistics {
             (Operation::Query | Operation::QueryNoUpdate, false) => &mut self.queries_not_found,
         };
         *counter += 1;
-        if let (Operation::Post, Answer::Found { region, .. }) = (operation, answer) {
-            match region {
-                Region::Open => self.posts_found_open += 1,
-                Region::Dense => self.posts_found_dense += 1,
-                Region::Sparse => self.posts_found_sparse += 1,
+        if let (Operation::Post, Answer::Found { location, .. }) = (operation, answer) {
+            match location {
+                Location::Open => self.posts_found_open += 1,
+                Location::Dense => self.posts_found_dense += 1,
+                Location::Sparse => self.posts_found_sparse += 1,
             }
         }
     }

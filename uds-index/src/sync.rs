@@ -1,4 +1,4 @@
-//! The only module that names `std::sync`: a loom build replaces what it re-exports.
+//! The only module that names `std::sync`, so that a loom build can put its own types here.
 
 pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 

@@ -62,7 +62,7 @@ pub enum VolumeError {
         found: u64,
     },
     /// An index page is damaged, or was never written.
-    #[error("{place} is damaged; rebuild the index")]
+    #[error("{place} is damaged: names in its lists cannot be found")]
     IndexPage {
         /// The page.
         place: PagePlace,
@@ -70,7 +70,9 @@ pub enum VolumeError {
         source: DeltaError,
     },
     /// An index page belongs to another chapter than the wanted one.
-    #[error("{place} belongs to chapter {found}, but should to {expected}; rebuild the index")]
+    #[error(
+        "{place} belongs to chapter {found}, but should to {expected}: the chapter was damaged"
+    )]
     WrongChapter {
         /// The page.
         place: PagePlace,
@@ -81,8 +83,8 @@ pub enum VolumeError {
     },
     /// An index page has other lists than the index page map says.
     #[error(
-        "{place} has delta lists {} to {}, but should have {} to {} (ends excluded); \
-         rebuild the index",
+        "{place} has delta lists {} to {}, but should have {} to {} (ends excluded): \
+         the page, or the index page map, is damaged",
         found.start, found.end, expected.start, expected.end
     )]
     WrongLists {
@@ -95,8 +97,8 @@ pub enum VolumeError {
     },
     /// An index page names a record page that no chapter has.
     #[error(
-        "{place} says that name {name} is on record page {found}, but chapters have only {count}; \
-         rebuild the index"
+        "{place} says that name {name} is on record page {found}, but chapters have only {count}: \
+         the page is damaged"
     )]
     RecordPageNumber {
         /// The index page.
@@ -133,7 +135,7 @@ pub enum VolumeError {
     /// A saved index page map holds what no index page map can.
     #[error(
         "the saved index page map is damaged: at its byte {offset} {field} is {found}, but must be \
-         {wanted}; rebuild the index from its volume"
+         {wanted}; the save cannot be used"
     )]
     PageMapCorrupt {
         /// Which number is wrong.

@@ -2,7 +2,6 @@
 
 use super::writer::ClosedChapter;
 use super::{Engine, zone_capacity};
-use crate::IndexError;
 use crate::open_chapter::OpenChapter;
 use crate::sync::Arc;
 
@@ -10,12 +9,12 @@ impl Engine {
     /// Closes the open chapter of every zone and hands it to the writer, once the chapter before
     /// it is on the volume.
     ///
-    /// # Errors
-    ///
-    /// [`IndexError::Poisoned`] where that chapter could not be written, and
-    /// [`IndexError::OutOfMemory`]. Nothing has been closed then, and the index is poisoned.
-    pub(super) fn close_chapter(&mut self) -> Result<(), IndexError> {
-        self.wait_for_writer()?;
+    /// Where that chapter could not be written, or memory is short, nothing is closed and the index
+    /// is poisoned.
+    pub(super) fn close_chapter(&mut self) {
+        if self.wait_for_writer().is_err() {
+            return;
+        }
         let capacity = zone_capacity(&self.geometry, self.zone_count);
         // All or nothing: what can fail comes before the first zone changes.
         let spares = self
@@ -27,7 +26,13 @@ impl Engine {
                 Some(Err(_)) | None => OpenChapter::new(capacity),
             })
             .collect::<Result<Vec<_>, _>>();
-        let spares = spares.map_err(|error| self.poison_with(Arc::new(error)))?;
+        let spares = match spares {
+            Ok(spares) => spares,
+            Err(error) => {
+                self.poison.get_or_insert(Arc::new(error));
+                return;
+            }
+        };
         let chapter = self.zones[0].newest;
         let newest = chapter.next();
         let expiring = self.geometry.chapters_to_expire(newest);
@@ -50,6 +55,5 @@ impl Engine {
         let discard =
             std::mem::take(&mut self.save_stands).then(|| self.layout.discard_place()).flatten();
         self.writer.write(ClosedChapter { chapter, zones: closed, discard });
-        Ok(())
     }
 }

@@ -61,41 +61,52 @@ impl Engine {
     }
 }
 
-/// Loads the latest save.
+/// The latest save, and its slot.
 ///
 /// # Errors
 ///
-/// [`IndexError::NotSavedCleanly`] where there is none, where chapters were written after it, or
-/// where it makes no sense; the older save is not tried, because it may be stale (trap 20).
-/// Failures of the storage, and want of memory, stay what they are: a rebuild would not mend them.
+/// [`IndexError::NotSavedCleanly`] where there is none, or none that makes sense.
+pub(super) fn latest(layout: &Layout, geometry: &Geometry) -> Result<(usize, Save), IndexError> {
+    let Some((slot, save)) = layout.latest_save() else {
+        return Err(IndexError::NotSavedCleanly { reason: UncleanReason::NoSave });
+    };
+    check_window(geometry, &save, layout.slot(slot).first_block()).map_err(unusable)?;
+    Ok((slot, save))
+}
+
+/// Loads a save, the latest one.
+///
+/// # Errors
+///
+/// [`IndexError::NotSavedCleanly`] where chapters were written after it, or where it makes no sense;
+/// the older save is not tried, because it may be stale (trap 20). Failures of the storage, and
+/// want of memory, stay what they are: a rebuild would not mend them.
 pub(super) fn load(
     layout: &Layout,
-    geometry: &Geometry,
+    save: (usize, Save),
     parameters: &Arc<SubIndexParameters>,
     volume: &Volume,
     zone_count: ZoneCount,
 ) -> Result<Contents, IndexError> {
-    let Some((slot, save)) = layout.latest_save() else {
-        return Err(IndexError::NotSavedCleanly { reason: UncleanReason::NoSave });
-    };
-    load_save(layout, geometry, parameters, volume, zone_count, (slot, save)).map_err(|error| {
-        match error.kind() {
-            ErrorKind::NotSavedCleanly | ErrorKind::Io | ErrorKind::Resources => error,
-            _ => IndexError::NotSavedCleanly { reason: UncleanReason::Unusable(Box::new(error)) },
-        }
+    load_save(layout, save, parameters, volume, zone_count).map_err(|error| match error.kind() {
+        ErrorKind::NotSavedCleanly | ErrorKind::Io | ErrorKind::Resources => error,
+        _ => unusable(error),
     })
+}
+
+fn unusable(error: IndexError) -> IndexError {
+    IndexError::NotSavedCleanly { reason: UncleanReason::Unusable(Box::new(error)) }
 }
 
 fn load_save(
     layout: &Layout,
-    geometry: &Geometry,
+    (slot, save): (usize, Save),
     parameters: &Arc<SubIndexParameters>,
     volume: &Volume,
     zone_count: ZoneCount,
-    (slot, save): (usize, Save),
 ) -> Result<Contents, IndexError> {
+    let geometry = volume.geometry();
     let place = layout.slot(slot);
-    check_window(geometry, &save, place.first_block())?;
     let storage = &**layout.storage();
 
     let mut open = empty_open_chapters(geometry, zone_count)?;
@@ -148,14 +159,15 @@ fn check_window(geometry: &Geometry, save: &Save, block: u64) -> Result<(), Inde
 }
 
 /// Checks the save against the volume: the newest closed chapter must be there, and the chapter
-/// that was open must not, for it would have been written after the save.
+/// that was open must not, nor one after it, for it would have been written after the save.
 fn check_volume(volume: &Volume, save: &Save) -> Result<(), IndexError> {
-    let mut pages = Vec::new();
-    if is_on_volume(volume, save.newest, &mut pages)? {
+    if chapter_in_slot_of(volume, save.newest)?.is_some_and(|found| found >= save.newest) {
         return Err(IndexError::NotSavedCleanly { reason: UncleanReason::WrittenSince });
     }
     match save.newest.previous() {
-        Some(chapter) if chapter >= save.oldest && !is_on_volume(volume, chapter, &mut pages)? => {
+        Some(chapter)
+            if chapter >= save.oldest && chapter_in_slot_of(volume, chapter)? != Some(chapter) =>
+        {
             let reason = UncleanReason::ChapterMissing { chapter };
             Err(IndexError::NotSavedCleanly { reason })
         }
@@ -163,14 +175,14 @@ fn check_volume(volume: &Volume, save: &Save) -> Result<(), IndexError> {
     }
 }
 
-/// Whether the first page of a chapter's slot says that the slot holds the chapter.
-fn is_on_volume(
+/// The chapter that is in the slot of `chapter`, as the slot's first page has it.
+fn chapter_in_slot_of(
     volume: &Volume,
     chapter: VirtualChapter,
-    pages: &mut Vec<u8>,
-) -> Result<bool, IndexError> {
-    volume.read_index_pages(volume.geometry().physical_chapter(chapter), pages)?;
+) -> Result<Option<VirtualChapter>, IndexError> {
+    let mut pages = Vec::new();
+    volume.read_index_pages(volume.geometry().physical_chapter(chapter), &mut pages)?;
     let first = &pages[..volume.geometry().bytes_per_page() as usize];
     let header = IndexPageHeader::parse(first, volume.nonce());
-    Ok(header.is_ok_and(|header| header.chapter() == chapter))
+    Ok(header.ok().map(|header| header.chapter()))
 }

@@ -10,7 +10,7 @@ use uds_volume::Volume;
 
 use crate::IndexError;
 use crate::open_chapter::{OpenChapter, Put};
-use crate::request::{Answer, Operation, Region};
+use crate::request::{Answer, Location, Operation};
 use crate::sync::Arc;
 use crate::volume_index::{Entry, SubIndexZone};
 
@@ -123,17 +123,19 @@ impl Zone {
                 _ => self.volume.find_record(chapter, name)?,
             }
         };
-        Ok(found
-            .map_or(Answer::Absent, |data| Answer::Found { data, region: self.region(chapter) }))
+        Ok(found.map_or(Answer::Absent, |data| Answer::Found {
+            data,
+            location: self.location(chapter),
+        }))
     }
 
-    fn region(&self, chapter: VirtualChapter) -> Region {
+    fn location(&self, chapter: VirtualChapter) -> Location {
         if chapter == self.newest {
-            Region::Open
+            Location::Open
         } else if self.geometry.is_chapter_sparse(self.oldest, self.newest, chapter) {
-            Region::Sparse
+            Location::Sparse
         } else {
-            Region::Dense
+            Location::Dense
         }
     }
 }

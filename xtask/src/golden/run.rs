@@ -8,8 +8,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use uds_geometry::{BLOCK_BYTES, LayoutSizes, RecordData, RecordName, ZoneCount};
 use uds_index::{
-    Answer, Batch, CreateOptions, ErrorKind, Index, IndexError, IndexInfo, OpenOptions, Operation,
-    Region as FoundRegion,
+    Answer, Batch, CreateOptions, ErrorKind, Index, IndexError, IndexInfo, Location, OpenOptions,
+    Operation,
 };
 use uds_volume::{FileOptions, FileStorage, Storage};
 
@@ -132,8 +132,8 @@ fn ask(case: &Case, index: &Index) -> Result<Vec<Option<Found>>> {
         }
         index.run(&mut batch)?;
         answers.extend(batch.answers().map(|answer| match answer {
-            Some(Ok(Answer::Found { data, region })) => {
-                Some(Found { data: *data, region: region_of(*region) })
+            Some(Ok(Answer::Found { data, location })) => {
+                Some(Found { data: *data, region: region_of(*location) })
             }
             _ => None,
         }));
@@ -141,11 +141,11 @@ fn ask(case: &Case, index: &Index) -> Result<Vec<Option<Found>>> {
     Ok(answers)
 }
 
-fn region_of(region: FoundRegion) -> Region {
-    match region {
-        FoundRegion::Open => Region::Open,
-        FoundRegion::Dense => Region::Dense,
-        FoundRegion::Sparse => Region::Sparse,
+fn region_of(location: Location) -> Region {
+    match location {
+        Location::Open => Region::Open,
+        Location::Dense => Region::Dense,
+        Location::Sparse => Region::Sparse,
     }
 }
 

@@ -55,7 +55,8 @@ impl Model {
         let old = self.records.get(&name).copied();
         let answer = match old {
             Some(Stored { data, chapter }) => {
-                let location = if chapter == self.newest { Location::Open } else { Location::Dense };
+                let location =
+                    if chapter == self.newest { Location::Open } else { Location::Dense };
                 Answer::Found { data, location }
             }
             None => Answer::Absent,
