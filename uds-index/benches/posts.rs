@@ -5,8 +5,9 @@
 //! ```
 //!
 //! The default is ten million names in a 256M index on a file in the temporary folder. Prints what
-//! an operation takes and how much memory the process had; fails if any answer is wrong.
-//! With `UDS_BENCH_TINY` set, a few thousand names in a tiny index: a smoke test.
+//! an operation takes and how much memory the process had. Fails if any answer is wrong, or if the
+//! process had more than 240 MiB of memory.
+//! With `UDS_BENCH_TINY` set, a hundred thousand names in a tiny index: a smoke test.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use uds_index::{Answer, Batch, CreateOptions, Index, OpenOptions};
 use uds_volume::FileStorage;
 
 const BATCH: u64 = 1024;
+/// What the process may have at most, in MiB: what a 256M index is allowed.
+const MAX_RESIDENT_MIB: f64 = 240.0;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tiny = std::env::var_os("UDS_BENCH_TINY").is_some();
@@ -53,7 +56,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     run("query", &index, count, query, |counter, answer| {
         answer.data() == (counter >= first).then(|| data(counter))
     })?;
-    println!("peak resident memory: {:.1} MiB", memory("VmHWM:"));
+    let peak = memory("VmHWM:");
+    println!("peak resident memory: {peak:.1} MiB, {MAX_RESIDENT_MIB} are allowed");
+    if peak > MAX_RESIDENT_MIB {
+        return Err("too much memory".into());
+    }
     Ok(())
 }
 

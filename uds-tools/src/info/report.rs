@@ -234,7 +234,7 @@ impl Saved {
         Self {
             at_unix_ms: saved.saved_at_ms,
             slot: saved.slot,
-            zones: saved.zones,
+            zones: saved.zones.get(),
             oldest_chapter: oldest,
             newest_chapter: newest,
             closed_chapters: closed,

@@ -1,0 +1,66 @@
+//! Cases that a review of the engine found.
+
+use std::sync::Arc;
+
+use uds_geometry::{Configuration, LayoutSizes, MemorySize};
+use uds_index::{Batch, CreateOptions, ErrorKind, Index, OpenOptions};
+use uds_volume::sim::{Fault, SimDisk};
+use uds_volume::{CountingStorage, MemoryStorage, Operation, Storage};
+
+use crate::common::{BLOCK, bytes_of, data, memory, name, post, small};
+
+// Guards an index against a create in its place that cannot succeed.
+#[test]
+fn a_create_that_is_out_of_memory_writes_nothing() {
+    let huge = Configuration::dense(MemorySize::gigabytes(1024).unwrap());
+    let storage = Arc::new(CountingStorage::new(MemoryStorage::new(bytes_of(&huge))));
+    match Index::create(storage.clone(), &huge, &CreateOptions::default()) {
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Resources, "{error}");
+            assert_eq!(storage.counts().writes, 0);
+        }
+        // Some systems promise any amount of memory.
+        Ok(_) => println!("skipped: this system has, or promises, a terabyte of memory"),
+    }
+}
+
+// Guards the request that fills a chapter: it is stored, and must not be answered as if not.
+#[test]
+fn the_request_that_fills_a_chapter_keeps_its_answer() {
+    let configuration = small(2, 4);
+    let disk = Arc::new(SimDisk::new(bytes_of(&configuration), 1));
+    let index = Index::create(disk.clone(), &configuration, &CreateOptions::default()).unwrap();
+    disk.inject(Fault::of(Operation::Write).forever());
+    let mut batch = Batch::new();
+    for counter in 0..513 {
+        batch.post(name(counter), data(counter, 0));
+    }
+    assert_eq!(index.run(&mut batch).unwrap_err().kind(), ErrorKind::Poisoned);
+    let answers: Vec<_> = batch.answers().map(|answer| answer.unwrap().is_ok()).collect();
+    assert!(answers[..512].iter().all(|&is_ok| is_ok), "two chapters fit in memory");
+    assert!(!answers[512], "there is no room for a third");
+    assert!(index.query(name(511)).unwrap().is_found());
+    assert!(!index.query(name(512)).unwrap().is_found());
+    assert_eq!(index.close().unwrap_err().kind(), ErrorKind::Poisoned);
+}
+
+// Guards against an empty index over a full volume: the older of two saves of chapter 0, when the
+// header of the newer one is damaged (trap 20).
+#[test]
+fn a_stale_save_of_the_first_chapter_is_refused() {
+    let configuration = small(1, 4);
+    let storage = memory(&configuration, 0);
+    let index = Index::create(storage.clone(), &configuration, &CreateOptions::default()).unwrap();
+    index.save().unwrap();
+    post(&index, 0..1);
+    index.save().unwrap();
+    // Round the volume, so that the slot of chapter 0 has a newer one.
+    post(&index, 1..128 * 6);
+    index.flush().unwrap();
+    drop(index);
+    let sizes = LayoutSizes::new(&configuration.geometry()).unwrap();
+    let second_slot = 2 + sizes.volume_blocks + sizes.save_blocks();
+    storage.write_at(second_slot * BLOCK, &[0; 8]).unwrap();
+    let error = Index::open(storage, &OpenOptions::default()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotSavedCleanly);
+}
