@@ -7,14 +7,16 @@
 //!    and in any other; the lock dies with the process.
 //! 2. Nothing is created, resized or overwritten unless the caller asked for just that, and never
 //!    before the lock is held.
-//! 3. A file that could not be made in full is removed again, if it was new.
+//! 3. A file that could not be made in full is removed again, if it was new; one that could not
+//!    grow is as long as it was.
 
 mod options;
 mod reserve;
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::ops::ControlFlow;
+use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -41,8 +43,11 @@ use super::{Operation, Storage, StorageError, check_write};
 #[derive(Debug)]
 pub struct FileStorage {
     file: File,
+    path: Box<Path>,
     length: u64,
     access: Access,
+    /// Whether it grows without space being set aside.
+    sparse: bool,
 }
 
 /// What may be done with an open file.
@@ -88,6 +93,91 @@ impl FileStorage {
     /// [`open`](Self::open).
     pub fn create(path: impl AsRef<Path>, bytes: u64) -> Result<Self, StorageError> {
         FileOptions::new().create(path, bytes)
+    }
+
+    /// Whether it is a block device, whose size is what it is.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Path`] where the operating system does not say.
+    pub fn is_device(&self) -> Result<bool, StorageError> {
+        let metadata = self.file.metadata();
+        let metadata =
+            metadata.map_err(|error| StorageError::path("examine", &self.path, error))?;
+        Ok(metadata.file_type().is_block_device())
+    }
+
+    /// Makes a file at least `bytes` bytes long, with space on the file system for all of them
+    /// unless it was opened as [sparse](FileOptions::sparse). What it holds stays as it is, and
+    /// what is new reads as zeroes. A block device must be long enough.
+    ///
+    /// This can take minutes where the file system has no quick way: `goes_on` is asked now and
+    /// then, and may break it off. Then, and after a failure, the file is as long as it was.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use uds_volume::{FileStorage, Storage};
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// // Whoever creates a file without bytes can look around before it takes the space.
+    /// let mut storage = FileStorage::create(directory.path().join("index"), 0)?;
+    /// let grown = storage.grow(1 << 20, &mut || ControlFlow::Continue(()))?;
+    /// assert!(grown.is_continue() && storage.len() == 1 << 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::NoSpace`], [`StorageError::DeviceTooSmall`], [`StorageError::ReadOnly`],
+    /// and [`StorageError::Path`] or [`StorageError::Sync`] where the operating system refuses.
+    pub fn grow(
+        &mut self,
+        bytes: u64,
+        goes_on: &mut dyn FnMut() -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, StorageError> {
+        if self.access == Access::Read {
+            return Err(StorageError::ReadOnly);
+        }
+        let found = self.length;
+        if self.is_device()? {
+            if found < bytes {
+                let path = self.path.clone();
+                return Err(StorageError::DeviceTooSmall { path, wanted: bytes, found });
+            }
+            return Ok(ControlFlow::Continue(()));
+        }
+        let length = bytes.max(found);
+        let grown = reserve::set_size(&self.file, &self.path, length, self.sparse, goes_on)
+            .and_then(|grown| {
+                if grown.is_continue() && self.access == Access::ReadWrite {
+                    reserve::sync_name(&self.file, &self.path)?;
+                }
+                Ok(grown)
+            });
+        if matches!(grown, Ok(ControlFlow::Continue(()))) {
+            self.length = length;
+        } else {
+            // What is to be told is why it did not grow, not that this fails too.
+            let _ = self.file.set_len(found);
+        }
+        grown
+    }
+
+    /// Cuts a file off after `bytes` bytes, if it is longer, and closes it: to undo a
+    /// [`grow`](Self::grow). A block device is only closed.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::ReadOnly`], and [`StorageError::Path`] where the operating system refuses.
+    pub fn cut_off(self, bytes: u64) -> Result<(), StorageError> {
+        if self.access == Access::Read {
+            return Err(StorageError::ReadOnly);
+        }
+        if bytes >= self.length || self.is_device()? {
+            return Ok(());
+        }
+        let cut = self.file.set_len(bytes);
+        cut.map_err(|error| StorageError::path("set the size of", &self.path, error))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::ops::ControlFlow;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Output};
@@ -193,6 +194,81 @@ fn child_creates_beyond_its_limit() {
         let StorageError::NoSpace { source: Some(source), .. } = &error else { panic!("{error}") };
         assert_eq!(source.kind(), ErrorKind::FileTooLarge);
         assert!(!Path::new(&path).exists());
+    }
+}
+
+// Guards a file that is looked at before it grows: its content, its space, and its name, which
+// nobody else can take in between.
+#[test]
+fn a_file_grows_in_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("index");
+    fs::write(&path, b"precious").unwrap();
+    let mut storage = FileStorage::open(&path).unwrap();
+    assert!(!storage.is_device().unwrap());
+    let go_on = &mut || ControlFlow::Continue(());
+    assert!(storage.grow(1 << 20, go_on).unwrap().is_continue());
+    assert!(matches!(FileStorage::open(&path), Err(StorageError::InUse { .. })));
+    assert_eq!(storage.len(), 1 << 20);
+    let mut bytes = [1; 9];
+    storage.read_at(0, &mut bytes).unwrap();
+    assert_eq!(&bytes, b"precious\0");
+    storage.write_at((1 << 20) - 1, &[7]).unwrap();
+    assert!(fs::metadata(&path).unwrap().blocks() * 512 >= 1 << 20, "space was reserved");
+    assert!(storage.grow(4096, go_on).unwrap().is_continue());
+    assert_eq!(storage.len(), 1 << 20, "growing never makes shorter");
+    storage.cut_off(8).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"precious");
+
+    let mut sparse = FileOptions::new().sparse(true).open(&path).unwrap();
+    assert!(sparse.grow(1 << 30, go_on).unwrap().is_continue());
+    assert!(fs::metadata(&path).unwrap().blocks() < 2048);
+    sparse.cut_off(1 << 31).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().len(), 1 << 30, "cutting off never makes longer");
+    let mut reader = FileStorage::open_read_only(&path).unwrap();
+    assert!(matches!(reader.grow(1 << 31, go_on), Err(StorageError::ReadOnly)));
+    assert!(matches!(reader.cut_off(0), Err(StorageError::ReadOnly)));
+}
+
+// Guards against a file that stays at a size that nobody could give it in full (F6).
+#[test]
+fn a_file_that_cannot_grow_keeps_its_length() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("index");
+    fs::write(&path, b"precious").unwrap();
+    let mut storage = FileStorage::open(&path).unwrap();
+    let error = storage.grow(1 << 60, &mut || ControlFlow::Continue(())).unwrap_err();
+    assert!(error.is_out_of_space(), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), b"precious");
+    // Broken off before the first part, and after it.
+    for parts in [0, 1] {
+        let mut left = parts;
+        let broken_off = storage.grow(300 << 20, &mut || {
+            if left == 0 {
+                return ControlFlow::Break(());
+            }
+            left -= 1;
+            ControlFlow::Continue(())
+        });
+        assert!(broken_off.unwrap().is_break(), "{parts} parts");
+        assert_eq!(storage.len(), 8);
+        assert_eq!(fs::read(&path).unwrap(), b"precious");
+    }
+    drop(storage);
+    let prelude = "trap '' XFSZ; ulimit -f 64;";
+    assert_passed(&run_child("files::child_grows_beyond_its_limit", &path, prelude));
+    assert_eq!(fs::read(&path).unwrap(), b"precious");
+}
+
+#[test]
+#[ignore = "runs as a child process of another test"]
+fn child_grows_beyond_its_limit() {
+    let path = std::env::var_os(CHILD_PATH).unwrap();
+    for sparse in [false, true] {
+        let mut storage = FileOptions::new().sparse(sparse).open(&path).unwrap();
+        let error = storage.grow(1 << 20, &mut || ControlFlow::Continue(())).unwrap_err();
+        assert!(error.is_out_of_space(), "{error}");
+        assert_eq!(storage.len(), 8);
     }
 }
 

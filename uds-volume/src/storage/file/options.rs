@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
+use std::ops::ControlFlow;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -54,8 +55,8 @@ impl FileOptions {
         self
     }
 
-    /// Creates a file without setting space aside for it. Later writes may then fail for want
-    /// of space.
+    /// Creates a file, and lets it [grow](FileStorage::grow), without setting space aside for it.
+    /// Later writes may then fail for want of space.
     #[must_use]
     pub const fn sparse(mut self, yes: bool) -> Self {
         self.sparse = yes;
@@ -81,7 +82,7 @@ impl FileOptions {
         let path = path.as_ref();
         let (mut file, _) = open_existing(path, !self.read_only)?;
         let length = length_of(&mut file, path)?;
-        Ok(FileStorage { file, length, access: self.access() })
+        Ok(self.storage(file, path, length, self.access()))
     }
 
     /// Creates a file of `bytes` bytes, or takes a block device of at least as many.
@@ -97,7 +98,7 @@ impl FileOptions {
         match OpenOptions::new().read(true).write(true).create_new(true).open(path) {
             Ok(file) => {
                 self.fill_new(&file, path, bytes)?;
-                Ok(FileStorage { file, length: bytes, access })
+                Ok(self.storage(file, path, bytes, access))
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 if !self.overwrite {
@@ -107,10 +108,14 @@ impl FileOptions {
                     });
                 }
                 let file = self.take_existing(path, bytes)?;
-                Ok(FileStorage { file, length: bytes, access })
+                Ok(self.storage(file, path, bytes, access))
             }
             Err(source) => Err(StorageError::path("create", path, source)),
         }
+    }
+
+    fn storage(&self, file: File, path: &Path, length: u64, access: Access) -> FileStorage {
+        FileStorage { file, path: boxed(path), length, access, sparse: self.sparse }
     }
 
     const fn access(&self) -> Access {
@@ -125,8 +130,8 @@ impl FileOptions {
     fn fill_new(&self, file: &File, path: &Path, bytes: u64) -> Result<(), StorageError> {
         // An opener may have been quicker with its lock. The file is then not ours to remove.
         lock(file, path, true)?;
-        let made = reserve::set_size(file, path, bytes, self.sparse)
-            .and_then(|()| if self.ephemeral { Ok(()) } else { reserve::sync_name(file, path) });
+        let made = reserve::set_size(file, path, bytes, self.sparse, &mut always)
+            .and_then(|_| if self.ephemeral { Ok(()) } else { reserve::sync_name(file, path) });
         if made.is_err() {
             // The error at hand says more than one about the removal would.
             let _ = fs::remove_file(path);
@@ -148,7 +153,7 @@ impl FileOptions {
             }
             return Ok(file);
         }
-        if let Err(error) = reserve::set_size(&file, path, bytes, self.sparse) {
+        if let Err(error) = reserve::set_size(&file, path, bytes, self.sparse, &mut always) {
             // As above: the first error is the one that matters.
             let _ = file.set_len(found);
             return Err(error);
@@ -158,6 +163,11 @@ impl FileOptions {
         }
         Ok(file)
     }
+}
+
+/// The answer of a caller who does not break off.
+fn always() -> ControlFlow<()> {
+    ControlFlow::Continue(())
 }
 
 /// Opens and locks what `path` leads to. Also says whether it is a block device.

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -13,24 +14,33 @@ use crate::storage::error::boxed;
 
 /// Bytes of a piece of zeroes where space can be reserved by writing only.
 const PIECE: usize = 1 << 20;
+/// Bytes that are reserved between two questions whether to go on.
+const STEP: u64 = 256 << 20;
 
 /// Makes `file` `bytes` bytes long and, unless `sparse`, reserves space for all of it.
 ///
-/// Bytes that the file had and keeps stay as they are.
+/// Bytes that the file had and keeps stay as they are. Where `goes_on` breaks, or after a failure,
+/// the file has any length between its old and its new one.
 pub(super) fn set_size(
     file: &File,
     path: &Path,
     bytes: u64,
     sparse: bool,
-) -> Result<(), StorageError> {
+    goes_on: &mut dyn FnMut() -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, StorageError> {
     let metadata = file.metadata().map_err(|error| StorageError::path("examine", path, error))?;
     if !sparse && bytes > 0 {
         let held = std::os::unix::fs::MetadataExt::blocks(&metadata).saturating_mul(512);
         check_available(file, path, bytes, held)?;
-        reserve(file, bytes, metadata.len()).map_err(|error| describe(file, path, bytes, error))?;
+        let reserved = reserve(file, bytes, metadata.len(), goes_on)
+            .map_err(|error| describe(file, path, bytes, error))?;
+        if reserved.is_break() {
+            return Ok(reserved);
+        }
     }
     // Reserving never makes a file shorter; and it is all that a sparse file gets.
-    file.set_len(bytes).map_err(|error| describe(file, path, bytes, error))
+    file.set_len(bytes).map_err(|error| describe(file, path, bytes, error))?;
+    Ok(ControlFlow::Continue(()))
 }
 
 /// Makes the size and the name of a new file durable.
@@ -65,12 +75,28 @@ fn available_bytes(file: &File) -> Option<u64> {
     (system.f_blocks > 0).then(|| system.f_bavail.saturating_mul(system.f_frsize))
 }
 
-fn reserve(file: &File, bytes: u64, existing: u64) -> io::Result<()> {
-    match retry_on_intr(|| fallocate(file, FallocateFlags::empty(), 0, bytes)) {
-        Ok(()) => Ok(()),
-        Err(Errno::OPNOTSUPP | Errno::NOSYS) => write_zeroes(file, existing.min(bytes), bytes),
-        Err(error) => Err(error.into()),
+fn reserve(
+    file: &File,
+    bytes: u64,
+    existing: u64,
+    goes_on: &mut dyn FnMut() -> ControlFlow<()>,
+) -> io::Result<ControlFlow<()>> {
+    let mut at = 0;
+    while at < bytes {
+        if goes_on().is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        let end = bytes.min(at + STEP);
+        match retry_on_intr(|| fallocate(file, FallocateFlags::empty(), at, end - at)) {
+            Ok(()) => {}
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+                write_zeroes(file, existing.clamp(at, end), end)?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        at = end;
     }
+    Ok(ControlFlow::Continue(()))
 }
 
 /// Reserves space where the file system has no call for it: by writing.
