@@ -309,6 +309,3 @@ fn byte_of(block: u64) -> Option<u64> {
 fn end_byte(first_block: u64, sizes: &LayoutSizes) -> Option<u64> {
     first_block.checked_add(sizes.total_blocks()).and_then(byte_of)
 }
-
-#[cfg(test)]
-mod tests;

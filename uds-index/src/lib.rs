@@ -1,5 +1,6 @@
 //! A deduplication index: a map from 16-byte names to 16-byte data for hundreds of millions of
-//! records, in less than four bytes of memory each, that forgets its oldest records when it is full.
+//! records, in less than four bytes of memory each, that forgets its oldest records when it is
+//! full.
 //!
 //! It is the index under Linux's dm-vdo (UDS), as a library. What it stores has the format of the
 //! kernel's, byte for byte. See [`Index`] for a complete example.

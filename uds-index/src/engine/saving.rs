@@ -78,9 +78,9 @@ pub(super) fn latest(layout: &Layout, geometry: &Geometry) -> Result<(usize, Sav
 ///
 /// # Errors
 ///
-/// [`IndexError::NotSavedCleanly`] where chapters were written after it, or where it makes no sense;
-/// the older save is not tried, because it may be stale (trap 20). Failures of the storage, and
-/// want of memory, stay what they are: a rebuild would not mend them.
+/// [`IndexError::NotSavedCleanly`] where chapters were written after it, or where it makes no
+/// sense; the older save is not tried, because it may be stale (trap 20). Failures of the storage,
+/// and want of memory, stay what they are: a rebuild would not mend them.
 pub(super) fn load(
     layout: &Layout,
     save: (usize, Save),

@@ -235,5 +235,4 @@ pub(super) fn zone_configuration(
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

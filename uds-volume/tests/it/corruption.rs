@@ -52,7 +52,8 @@ fn a_damaged_index_page_fails_its_own_look_ups_only() {
     assert_eq!(
         error.to_string(),
         format!(
-            "index page 0 of slot 1 (byte {offset} of the storage) is damaged: names in its lists cannot be found"
+            "index page 0 of slot 1 (byte {offset} of the storage) is damaged: names in its lists \
+             cannot be found"
         )
     );
     assert!(error.source().is_some());

@@ -1,3 +1,5 @@
+//! The volume index: windows, expiry, the memory budget and saves (rows C20 to C22).
+
 use uds_geometry::{Configuration, CustomConfiguration, Nonce, RecordName, VolumeIndexParameters};
 
 use super::*;
