@@ -10,7 +10,6 @@
 //! | `target` | the index that names are posted to |
 //! | `totals`, `failures` | what was counted, and what could not be read |
 //! | `progress`, `report` | what is shown while it runs, and in the end |
-//! | `stop` | Ctrl-C |
 
 mod failures;
 mod name;
@@ -18,7 +17,6 @@ mod pipeline;
 mod progress;
 mod report;
 mod source;
-mod stop;
 mod target;
 mod totals;
 mod walk;
@@ -33,20 +31,27 @@ pub(crate) use name::Naming;
 use crate::cli::EstimateArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::print;
+use crate::stop::Stop;
 use failures::Failures;
 use pipeline::Scan;
 use progress::Progress;
-use report::Report;
-use stop::Stop;
+use report::{Report, Stage};
 use target::{IndexPoster, Target};
 use totals::Totals;
 use walk::Walk;
+
+/// What the first Ctrl-C says.
+const STOPPING: &str = "stopping; once more ends at once, without the estimate";
+/// The same where an index is kept.
+const SAVING: &str = "stopping, and saving the index; once more ends at once and leaves it \
+    unsaved: this version of uds then refuses it for good if it has filled a chapter since it was \
+    saved, and cannot rebuild it";
 
 /// Runs the command.
 pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {
     check_paths(arguments)?;
     let stop = Stop::default();
-    stop.on_interrupt()?;
+    stop.on_interrupt(if arguments.index.is_some() { SAVING } else { STOPPING })?;
     let start = Instant::now();
     let target = Target::open(arguments)?;
     let excluded: Vec<_> = target.identity().into_iter().collect();
@@ -68,14 +73,21 @@ pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {
         || progress.update(&totals),
     );
     progress.finish();
-    let interrupted = stop.requested();
+    // From here on a first Ctrl-C comes too late to be obeyed, and changes nothing.
+    let interrupted = stop.is_wished();
     let mut report = Report::new(&totals, &failures, &target, arguments.hash, interrupted);
     let scanned = scanned.map_err(|failure| target.explain(failure));
-    let saved = scanned.and_then(|()| target.finish());
+    // An index that could not answer can perhaps be saved; what it was told before is not lost.
+    let saved = target.finish();
+    report.failed = match (&scanned, &saved) {
+        (Err(_), _) => Some(Stage::Scan),
+        (Ok(()), Err(_)) => Some(Stage::Save),
+        (Ok(()), Ok(())) => None,
+    };
     report.seconds = start.elapsed().as_secs_f64();
     let printed = print(arguments.format, || report.text(), &report);
     failures.report();
-    saved.and(printed)?;
+    scanned.and(saved).and(printed)?;
     Ok(match (interrupted, failures.count()) {
         (true, _) => Exit::Interrupted,
         (false, 0) => Exit::Done,

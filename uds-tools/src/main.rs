@@ -12,6 +12,7 @@ mod exit;
 mod info;
 mod output;
 mod size;
+mod stop;
 mod storage;
 mod units;
 

@@ -7,7 +7,7 @@
 //! # Invariants
 //!
 //! 1. All threads end before [`run`] returns, whatever happens to any of them.
-//! 2. After a stop was requested, no further file is opened. The tasks left are dropped with the
+//! 2. Once it is time to stop, no further file is opened. The tasks left are dropped with the
 //!    queue's last receiver, which makes the walker's next hand-over fail: nobody waits for ever.
 
 use std::mem;
@@ -21,11 +21,11 @@ use std::time::Duration;
 use super::failures::Failures;
 use super::name::Naming;
 use super::source::{PIECE_BYTES, Piece, Source};
-use super::stop::Stop;
 use super::totals::Totals;
 use super::walk::{Found, Walk};
 use super::worker::{Poster, Worker};
 use crate::exit::Failure;
+use crate::stop::Stop;
 
 /// The most pieces of a task.
 const TASK_PIECES: usize = 64;
@@ -67,7 +67,7 @@ pub(crate) fn run<P: Poster + Send>(
                 scope.spawn(move || {
                     let outcome = work(worker, &queue, scan.stop);
                     if outcome.is_err() {
-                        scan.stop.request();
+                        scan.stop.give_up();
                     }
                     drop(done);
                     outcome
@@ -105,7 +105,7 @@ fn feed(scan: &Scan<'_>, walk: Walk, tasks: &SyncSender<Task>) {
         }
     };
     let walked = walk.run(scan.paths, &mut |found| {
-        if scan.stop.requested() {
+        if scan.stop.is_due() {
             return ControlFlow::Break(());
         }
         match found {
@@ -125,7 +125,7 @@ fn feed(scan: &Scan<'_>, walk: Walk, tasks: &SyncSender<Task>) {
     }
 }
 
-/// A worker's part: takes tasks until there are none, or a stop is requested.
+/// A worker's part: takes tasks until there are none, or it is time to stop.
 fn work<P: Poster>(
     mut worker: Worker<'_, P>,
     queue: &Mutex<Receiver<Task>>,
@@ -136,7 +136,7 @@ fn work<P: Poster>(
         let task = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(task) = task else { break };
         for piece in task {
-            if stop.requested() {
+            if stop.is_due() {
                 return worker.finish();
             }
             worker.read(&piece)?;

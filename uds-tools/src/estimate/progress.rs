@@ -9,9 +9,9 @@ use std::thread;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::stop::Stop;
 use super::totals::Totals;
 use super::walk::{Found, Walk};
+use crate::stop::Stop;
 use crate::units;
 
 /// Says that the bytes to read are not known yet.
@@ -78,7 +78,7 @@ fn survey(paths: &[PathBuf], walk: Walk, stop: &Stop, total: &AtomicU64) {
         if let Found::File { bytes, .. } = found {
             sum = sum.saturating_add(bytes);
         }
-        if stop.requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if stop.is_due() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     if walked.is_continue() {
         total.store(sum.min(UNKNOWN - 1), Relaxed);

@@ -7,7 +7,7 @@
 //!
 //! # Invariants
 //!
-//! 1. `blocks = zero_blocks + unique_blocks + duplicate_blocks`, unless the index failed.
+//! 1. `blocks = zero_blocks + unique_blocks + duplicate_blocks`, unless `failed` is `scan`.
 //! 2. `bytes_saved = min(4096 * duplicate_blocks, bytes_scanned)`, and `saved_share` is
 //!    `duplicate_blocks / blocks`: neither depends on the order in which files are read.
 //! 3. No line of the text is wider than 60 columns, the index's path excepted.
@@ -25,11 +25,23 @@ use crate::output::SCHEMA_VERSION;
 use crate::size::memory_for_records;
 use crate::units;
 
+/// Where the index failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Stage {
+    /// Before everything was posted.
+    Scan,
+    /// When it was to be saved at the end.
+    Save,
+}
+
 /// The JSON object.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) schema_version: u32,
+    /// Whether the user stopped it.
     pub(crate) interrupted: bool,
+    pub(crate) failed: Option<Stage>,
     pub(crate) hash: &'static str,
     pub(crate) bytes_scanned: u64,
     pub(crate) files_scanned: u64,
@@ -65,7 +77,7 @@ pub(crate) struct IndexFacts {
 }
 
 impl Report {
-    /// The result of a scan; the time is to be filled in.
+    /// The result of a scan; the time and what failed are to be filled in.
     pub(crate) fn new(
         totals: &Totals,
         failures: &Failures,
@@ -90,6 +102,7 @@ impl Report {
         Self {
             schema_version: SCHEMA_VERSION,
             interrupted,
+            failed: None,
             hash: naming.as_str(),
             bytes_scanned: totals.bytes.get(),
             files_scanned: totals.files.get(),
@@ -122,6 +135,11 @@ impl Report {
         if self.interrupted {
             text.push_str("\nINTERRUPTED: this covers only what was read so far.\n");
         }
+        text.push_str(match self.failed {
+            Some(Stage::Scan) => "\nFAILED: the index failed; this covers only a part.\n",
+            Some(Stage::Save) => "\nFAILED: the estimate is complete, the index is not saved.\n",
+            None => "",
+        });
         if self.records_discarded > 0 {
             let _ = self.write_warning(&mut text);
         }

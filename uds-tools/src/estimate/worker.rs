@@ -11,9 +11,9 @@ use uds_geometry::{RecordData, RecordName};
 use super::failures::Failures;
 use super::name::{BLOCK_BYTES, Naming, is_zero};
 use super::source::{CHUNK_BYTES, Chunk, Ending, Piece, PieceReader};
-use super::stop::Stop;
 use super::totals::Totals;
 use crate::exit::Failure;
+use crate::stop::Stop;
 
 /// Names posted at once.
 pub(crate) const BATCH_NAMES: usize = 1024;
@@ -59,7 +59,7 @@ impl<'a, P: Poster> Worker<'a, P> {
     pub(crate) fn read(&mut self, piece: &Piece) -> Result<(), Failure> {
         match PieceReader::open(piece) {
             Ok(mut reader) => loop {
-                if self.stop.requested() {
+                if self.stop.is_due() {
                     return Ok(());
                 }
                 match reader.next_chunk(&mut self.buffer) {

@@ -78,3 +78,34 @@ fn an_interrupted_run_saves_its_index() {
         10 + ran.json()["unique_blocks"].as_u64().unwrap()
     );
 }
+
+// Guards against a failure of the index that is told as a Ctrl-C, and against a stop of the
+// threads that is taken for one.
+#[test]
+fn a_failing_index_is_no_interruption() {
+    let uds = Uds::new();
+    uds.small_index("kept", 4, 10);
+    uds.write("tree/data", &blocks(1..=5000));
+    // The limit lies within the first chapter, and before both save slots.
+    let ran = uds.run_limited(128, &["estimate", "--index", "kept", "--format", "json", "tree"]);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    let json = ran.json();
+    assert_eq!((&json["interrupted"], &json["failed"]), (&false.into(), &"scan".into()));
+    assert!(ran.stderr.contains("kept: "), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("stopping"), "{}", ran.stderr);
+}
+
+// Guards an estimate that is right against being lost because the index cannot be saved.
+#[test]
+fn a_failing_save_is_told_with_the_estimate() {
+    let uds = Uds::new();
+    uds.small_index("kept", 4, 10);
+    uds.write("tree/data", &blocks(1..=20));
+    let ran = uds.run_limited(128, &["estimate", "--index", "kept", "--format", "json", "tree"]);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    let json = ran.json();
+    assert_eq!((&json["interrupted"], &json["failed"]), (&false.into(), &"save".into()));
+    assert_eq!(json["unique_blocks"], 20);
+    let text = uds.run_limited(128, &["estimate", "--index", "kept", "tree"]);
+    assert!(text.stdout.contains("FAILED: the estimate is complete"), "{text:?}");
+}

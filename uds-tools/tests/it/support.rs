@@ -53,6 +53,18 @@ impl Uds {
         self.command(arguments).output().unwrap().into()
     }
 
+    /// Runs it with a limit on the size of the files that it writes, in blocks of 512 bytes: the
+    /// system refuses to write beyond it.
+    pub(crate) fn run_limited(&self, blocks: u64, arguments: &[&str]) -> Ran {
+        let program = self.command(arguments);
+        // Without the trap the limit would kill the program instead of failing its writes.
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script]).arg(program.get_program()).args(program.get_args());
+        shell.current_dir(self.directory.path()).env("TMPDIR", self.directory.path());
+        shell.stdin(Stdio::null()).output().unwrap().into()
+    }
+
     /// Runs `estimate --format json` and gives the JSON object; the run must succeed.
     pub(crate) fn estimate(&self, arguments: &[&str]) -> Value {
         let mut all = vec!["estimate", "--format", "json"];

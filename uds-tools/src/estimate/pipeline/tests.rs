@@ -11,11 +11,11 @@ use uds_geometry::{RecordData, RecordName};
 use super::{Scan, run};
 use crate::estimate::failures::Failures;
 use crate::estimate::name::Naming;
-use crate::estimate::stop::Stop;
 use crate::estimate::totals::{Counter, Totals};
 use crate::estimate::walk::Walk;
 use crate::estimate::worker::Poster;
 use crate::exit::{Exit, Failure};
+use crate::stop::Stop;
 
 /// Remembers all names exactly; fails at the end of its patience.
 struct ExactPoster<'a> {
@@ -101,11 +101,12 @@ fn totals_are_exact_whatever_the_number_of_threads() {
         let (outcome, counters) = scan(directory.path(), threads, naming, usize::MAX, &stop);
         assert!(outcome.is_ok());
         assert_eq!(counters, expected, "{threads} threads");
-        assert!(!stop.requested());
+        assert!(!stop.is_due());
     }
 }
 
-// Guards against threads that wait for each other for ever once the index has failed.
+// Guards against threads that wait for each other for ever once the index has failed, and against
+// a failure that is told as a Ctrl-C.
 #[test]
 fn a_failing_index_ends_the_scan() {
     let directory = tempfile::tempdir().unwrap();
@@ -114,7 +115,8 @@ fn a_failing_index_ends_the_scan() {
         let stop = Stop::default();
         let (outcome, _) = scan(directory.path(), threads, Naming::Murmur, 100, &stop);
         assert_eq!(outcome.unwrap_err().exit, Exit::Usage);
-        assert!(stop.requested(), "the other workers were told");
+        assert!(stop.is_due(), "the other workers were told");
+        assert!(!stop.is_wished(), "nobody pressed Ctrl-C");
     }
 }
 
@@ -124,7 +126,7 @@ fn a_stop_that_came_first_reads_nothing() {
     let directory = tempfile::tempdir().unwrap();
     make_tree(directory.path());
     let stop = Stop::default();
-    stop.request();
+    stop.wish();
     let (outcome, counters) = scan(directory.path(), 2, Naming::Murmur, usize::MAX, &stop);
     assert!(outcome.is_ok());
     assert_eq!(counters, [0; 6]);

@@ -1,11 +1,12 @@
 //! The text of a report.
 
-use super::{IndexFacts, Report};
+use super::{IndexFacts, Report, Stage};
 
 fn report() -> Report {
     Report {
         schema_version: 1,
         interrupted: false,
+        failed: None,
         hash: "murmur",
         bytes_scanned: 1_342_177_280,
         files_scanned: 12_345,
@@ -55,6 +56,7 @@ fn an_ordinary_report() {
 fn a_report_with_everything_wrong() {
     let text = Report {
         interrupted: true,
+        failed: Some(Stage::Scan),
         files_failed: 2,
         hard_links_skipped: 1,
         symlinks_skipped: 2345,
@@ -66,6 +68,14 @@ fn a_report_with_everything_wrong() {
     .text();
     assert_fits(&text);
     insta::assert_snapshot!(text);
+}
+
+// Guards against a result that looks wrong where only the index could not be kept.
+#[test]
+fn a_failed_save_leaves_the_estimate() {
+    let text = Report { failed: Some(Stage::Save), ..report() }.text();
+    assert_fits(&text);
+    assert!(text.contains("FAILED: the estimate is complete"), "{text}");
 }
 
 // Guards the width at the largest numbers that a file system can bring.

@@ -1,0 +1,77 @@
+//! Why to stop early: because the user wants it, or because a thread cannot go on.
+//!
+//! Only signals make the user's wish, so the second signal is always a second wish.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use anyhow::Context;
+
+use crate::exit::{Exit, Failure, complain};
+
+/// Flags that every thread looks at between two steps of its work.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stop(Arc<Reasons>);
+
+/// Both flags order nothing, so relaxed accesses do.
+#[derive(Debug, Default)]
+struct Reasons {
+    /// Written by the signal handler's thread, read by all.
+    wished: AtomicBool,
+    /// Written by a failing thread, read by all.
+    given_up: AtomicBool,
+}
+
+impl Stop {
+    /// Notes the wish of the user.
+    pub(crate) fn wish(&self) {
+        self.0.wished.store(true, Relaxed);
+    }
+
+    /// Notes that a thread cannot go on, and the others need not.
+    pub(crate) fn give_up(&self) {
+        self.0.given_up.store(true, Relaxed);
+    }
+
+    /// Whether the user wants to stop.
+    pub(crate) fn is_wished(&self) -> bool {
+        self.0.wished.load(Relaxed)
+    }
+
+    /// Whether to stop, for either reason.
+    pub(crate) fn is_due(&self) -> bool {
+        self.is_wished() || self.0.given_up.load(Relaxed)
+    }
+
+    /// Lets the first Ctrl-C (or termination signal) note the wish and print `message`, and the
+    /// second one end the process at once.
+    pub(crate) fn on_interrupt(&self, message: &'static str) -> Result<(), Failure> {
+        let stop = self.clone();
+        ctrlc::set_handler(move || {
+            if stop.is_wished() {
+                std::process::exit(Exit::Interrupted as i32);
+            }
+            stop.wish();
+            complain(message);
+        })
+        .context("cannot watch for Ctrl-C")
+        .map_err(|error| Failure::new(Exit::InputOutput, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Guards against a failing thread that looks like a Ctrl-C, and the reverse.
+    #[test]
+    fn a_failure_is_no_wish() {
+        let stop = Stop::default();
+        assert!(!stop.is_due());
+        stop.give_up();
+        assert!(stop.is_due() && !stop.is_wished());
+        let stop = Stop::default();
+        stop.wish();
+        assert!(stop.is_due() && stop.is_wished());
+    }
+}
