@@ -85,6 +85,22 @@ pub(crate) fn utc(unix_ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 
+/// A text in lines of at most `width` columns, each ended; a longer word has a line of its own.
+pub(crate) fn wrapped(text: &str, width: usize) -> String {
+    let (mut lines, mut column) = (String::with_capacity(text.len() + 1), 0);
+    for word in text.split_whitespace() {
+        if column > 0 {
+            let fits = column + 1 + word.len() <= width;
+            lines.push(if fits { ' ' } else { '\n' });
+            column = if fits { column + 1 } else { 0 };
+        }
+        lines.push_str(word);
+        column += word.len();
+    }
+    lines.push('\n');
+    lines
+}
+
 /// The Gregorian date of a day counted from 1970-01-01.
 fn civil_date(days: u64) -> (u64, u64, u64) {
     // Years start in March here, so that a leap day is the last of its year, and eras of
@@ -186,6 +202,14 @@ mod tests {
         assert_eq!(duration(Duration::from_millis(250)), "0.25 s");
         assert_eq!(duration(Duration::from_secs(307)), "5 min 07 s");
         assert_eq!(duration(Duration::from_secs(12_000)), "3 h 20 min");
+    }
+
+    // Guards the last column, and a word that fits in no line.
+    #[test]
+    fn long_texts_are_wrapped() {
+        assert_eq!(wrapped("a bc def", 4), "a bc\ndef\n");
+        assert_eq!(wrapped("a  sesquipedalian\nword", 5), "a\nsesquipedalian\nword\n");
+        assert_eq!(wrapped("", 5), "\n");
     }
 
     // Guards against amounts that are read as something else than what was meant.

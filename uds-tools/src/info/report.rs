@@ -2,7 +2,7 @@
 //!
 //! # Invariants
 //!
-//! 1. No line of the text is wider than 60 columns, the path excepted.
+//! 1. No line of the text is wider than 60 columns, the path and single words excepted.
 //! 2. What the index does not say is absent (`null`), never guessed: without a usable save, how
 //!    full the index is would have to be found by reading its volume.
 
@@ -17,6 +17,8 @@ use uds_index::{IndexInfo, SaveState, SavedState};
 
 use crate::output::SCHEMA_VERSION;
 use crate::units;
+
+const WIDTH: usize = 60;
 
 /// The JSON object.
 #[derive(Debug, Serialize)]
@@ -118,14 +120,23 @@ impl Report {
         let _ = self.write_sizes(&mut text);
         let _ = self.write_state(&mut text);
         let _ = self.write_layout(&mut text);
-        if let Some(reason) = &self.unclean {
-            let _ = writeln!(
-                text,
-                "\nPROBLEM: the index was not closed cleanly:\n  {reason}.\nIt must be rebuilt \
-                 before it can be used."
-            );
-        }
+        let _ = self.write_problem(&mut text);
         text
+    }
+
+    fn write_problem(&self, text: &mut String) -> std::fmt::Result {
+        let Some(reason) = &self.unclean else { return Ok(()) };
+        let problem = if self.saved.is_some() {
+            format!("PROBLEM: the index was not closed cleanly: {reason}.")
+        } else {
+            format!("PROBLEM: the index cannot be opened: {reason}.")
+        };
+        write!(text, "\n{}", units::wrapped(&problem, WIDTH))?;
+        text.push_str(
+            "This version of uds cannot rebuild it. Make a new one in\n\
+             its place with: uds create --force\n",
+        );
+        Ok(())
     }
 
     fn write_sizes(&self, text: &mut String) -> std::fmt::Result {
@@ -163,8 +174,11 @@ impl Report {
     }
 
     fn write_state(&self, text: &mut String) -> std::fmt::Result {
-        let state =
-            if self.clean { "closed cleanly" } else { "NOT CLOSED CLEANLY; at the last save:" };
+        let state = match (self.clean, &self.saved) {
+            (true, _) => "closed cleanly",
+            (false, Some(_)) => "NOT CLOSED CLEANLY; at the last save:",
+            (false, None) => "NEVER SAVED",
+        };
         writeln!(text, "\nState      {state}")?;
         let Some(saved) = &self.saved else { return Ok(()) };
         writeln!(text, "  saved    {}", units::utc(saved.at_unix_ms))?;

@@ -3,7 +3,11 @@
 
 use std::fs;
 use std::os::unix::fs::{FileExt, symlink};
+use std::path::Path;
+use std::sync::Arc;
 
+use uds_geometry::{RecordData, RecordName};
+use uds_index::{Batch, Index, OpenOptions};
 use uds_volume::FileStorage;
 
 use crate::support::{Uds, blocks, fingerprint};
@@ -92,31 +96,74 @@ fn an_index_that_is_in_use() {
     drop(reader);
 }
 
-// Guards against an index that is opened although its last run did not end well.
+/// The places of the headers of both save slots, which lie at the end.
+fn save_slots(path: &Path) -> Vec<u64> {
+    let content = fs::read(path).unwrap();
+    let slots: Vec<_> = (4096..content.len())
+        .step_by(4096)
+        .filter(|&start| content[start..].starts_with(&content[..8]))
+        .map(|start| start as u64)
+        .collect();
+    assert_eq!(slots.len(), 2);
+    slots
+}
+
+/// Asserts that an index is refused for an exit code of 4, and that `info` tells all about it
+/// under an exit code of 1.
+#[track_caller]
+fn unusable(uds: &Uds, name: &str, words: &[&str]) {
+    let path = uds.path(name);
+    let before = fingerprint(&path);
+    uds.write("data/file", &blocks(1..10));
+    uds.run(&["estimate", "--index", name, "data"]).failed(4, &["cannot", "create a new one"]);
+    let ran = uds.run(&["info", name]);
+    assert_eq!(ran.code, Some(1), "info shows it, and says that something is wrong");
+    for line in ran.stdout.lines() {
+        assert!(line.len() <= 60, "{line:?}");
+    }
+    let text = ran.stdout.replace('\n', " ");
+    for word in words.iter().chain(&["cannot rebuild it.", "uds create --force"]) {
+        assert!(text.contains(word), "{word:?} is not in {}", ran.stdout);
+    }
+    assert_eq!(fingerprint(&path), before);
+}
+
+// Guards against an index that is opened although it holds nothing that could be opened, and
+// against words about a save that there never was.
 #[test]
-fn an_index_that_was_not_closed() {
+fn an_index_that_was_never_saved() {
     let uds = Uds::new();
     let path = uds.small_index("index", 4, 2000);
-    // Both save slots lie at the end; without them there is no save.
-    let length = fs::metadata(&path).unwrap().len();
-    let content = fs::read(&path).unwrap();
     let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
-    let magic = &content[..8];
-    let slots: Vec<_> = (4096..length)
-        .step_by(4096)
-        .filter(|&start| content[start as usize..].starts_with(magic))
-        .collect();
-    assert_eq!(slots.len(), 2, "the headers of the save slots");
-    for start in slots {
+    for start in save_slots(&path) {
         // Type 4 of a region table: an unsaved slot.
         file.write_all_at(&[4], start + 16).unwrap();
     }
-    drop(file);
-    let before = fingerprint(&path);
-    uds.write("data/file", &blocks(1..10));
-    uds.run(&["estimate", "--index", "index", "data"]).failed(4, &["not closed cleanly"]);
+    unusable(&uds, "index", &["State      NEVER SAVED", "PROBLEM: ", "it was never saved"]);
     let ran = uds.run(&["info", "index"]);
-    assert_eq!(ran.code, Some(1), "info shows it, and says that something is wrong");
-    assert!(ran.stdout.contains("PROBLEM: the index was not closed cleanly"), "{}", ran.stdout);
-    assert_eq!(fingerprint(&path), before);
+    assert!(!ran.stdout.contains("last save:"), "{}", ran.stdout);
+}
+
+// Guards against an index that is opened although it was written to after it was saved.
+#[test]
+fn an_index_that_was_not_closed() {
+    let uds = Uds::new();
+    let path = uds.small_index("index", 4, 100);
+    let index = Index::open(Arc::new(FileStorage::open(&path).unwrap()), &OpenOptions::default());
+    let mut batch = Batch::new();
+    for number in 0..2000_u64 {
+        batch.post(RecordName::of_block(&number.to_le_bytes()), RecordData::default());
+    }
+    let index = index.unwrap();
+    index.run(&mut batch).unwrap();
+    index.flush().unwrap();
+    drop(index);
+    unusable(
+        &uds,
+        "index",
+        &[
+            "State      NOT CLOSED CLEANLY; at the last save:",
+            "PROBLEM: the index was not closed cleanly: chapters were written after",
+        ],
+    );
 }
