@@ -210,7 +210,7 @@ fn the_queue_is_bounded() {
             is_done.store(true, Ordering::SeqCst);
         });
         // 65536 requests may wait: that is 65 batches.
-        wait_until("the queue is full", || submitted.load(Ordering::SeqCst) == 65);
+        wait_until("the queue is full", || submitted.load(Ordering::SeqCst) >= 65);
         std::thread::sleep(Duration::from_millis(50));
         assert_eq!(submitted.load(Ordering::SeqCst), 65, "the queue has grown beyond its bound");
         open.send(()).unwrap();

@@ -347,6 +347,22 @@ fn early_expiry_survives_a_save() {
     }
 }
 
+// Guards zones that have expired chapters early against those that have not: all get the window of
+// the one that has lost most, whichever stream it is (section 9.9).
+#[test]
+fn the_shortest_window_of_the_streams_counts() {
+    let parameters = parameters(1, 8);
+    let (zones, _) = filled(&parameters, 3);
+    for (lows, expected) in [([12, 15, 13], 15), ([16, 12, 12], 16), ([12, 12, 17], 17)] {
+        let mut streams = zones.save();
+        for (stream, low) in streams.iter_mut().zip(lows) {
+            stream[16] = low;
+        }
+        let restored = restore(&streams, 19, &parameters, 2).unwrap();
+        assert!(restored.zones.iter().all(|zone| zone.window() == (expected, 19)));
+    }
+}
+
 // Guards each check of the saved form (section 9.9): every one is fed the wrong thing.
 #[test]
 fn a_wrong_save_is_refused() {
