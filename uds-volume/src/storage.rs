@@ -8,7 +8,8 @@
 //!
 //! 1. Reads and writes are exact: they transfer every byte asked for, or fail. No implementation
 //!    invents bytes: a read past the end is [`StorageError::Truncated`], never zeroes.
-//! 2. The size is fixed while the storage is shared. A write past the end fails and changes nothing.
+//! 2. The size is fixed while the storage is shared. A write past the end fails and changes
+//!    nothing.
 //! 3. Only `sync` makes writes durable and only `sync` orders them. After a power cut any subset of
 //!    the writes since the last successful sync may be found, each torn at 512-byte sectors.
 //! 4. After a failed `sync` nothing is known about the writes before it, and a second `sync` that
