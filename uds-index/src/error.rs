@@ -25,6 +25,17 @@ pub enum IndexError {
         /// Its first eight bytes.
         found: u64,
     },
+    /// The storage ends before the place where an index was looked for.
+    #[error(
+        "there is no index at block {block}: there are only {bytes} bytes. Check the path and the \
+         offset, or create an index"
+    )]
+    NothingThere {
+        /// The block where one was looked for, counted from the start of the storage.
+        block: u64,
+        /// Bytes of the storage.
+        bytes: u64,
+    },
     /// The storage ends before the index does.
     #[error(
         "the storage is too short for the index in it: {found} bytes where {wanted} are needed. \
@@ -271,7 +282,7 @@ impl IndexError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotAnIndex { .. } => ErrorKind::NotAnIndex,
+            Self::NotAnIndex { .. } | Self::NothingThere { .. } => ErrorKind::NotAnIndex,
             Self::ConfigurationMismatch { .. } | Self::NonceMismatch { .. } => ErrorKind::Mismatch,
             Self::ConvertedIndex { .. } | Self::UnsupportedVersion { .. } => {
                 ErrorKind::UnsupportedVersion

@@ -15,6 +15,7 @@
 //! 2. A bounded number of requests wait, or one larger batch: who submits more waits.
 //! 3. No thread holds the queue's lock while it waits for the engine.
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{JoinHandle, ThreadId};
 
@@ -105,7 +106,6 @@ impl Default for OpenOptions {
 /// assert!(index.query(name)?.is_found());
 /// # Ok::<(), uds_index::IndexError>(())
 /// ```
-#[derive(Debug)]
 pub struct Index {
     shared: Arc<Shared>,
     worker: Option<JoinHandle<()>>,
@@ -345,6 +345,16 @@ impl Index {
     #[must_use]
     pub fn nonce(&self) -> Nonce {
         self.nonce
+    }
+}
+
+impl fmt::Debug for Index {
+    /// What the index is. What it holds would fill gigabytes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Index")
+            .field("configuration", &self.configuration)
+            .field("nonce", &self.nonce)
+            .finish_non_exhaustive()
     }
 }
 

@@ -29,6 +29,9 @@ pub struct IndexInfo {
     pub volume_nonce: Nonce,
     /// What its save slots hold.
     pub save: SaveState,
+    /// The save slots, 0 and 1, whose headers are damaged. The index is opened as if they were
+    /// empty: if the latest save was in one of them, what it had is lost.
+    pub damaged_slots: Vec<u8>,
 }
 
 /// Whether an index was saved.
@@ -91,6 +94,7 @@ impl IndexInfo {
             nonce_info: layout.nonce_info(),
             volume_nonce: layout.volume_nonce(),
             save: read_save(&layout)?,
+            damaged_slots: layout.damaged_slots().collect(),
         })
     }
 }
@@ -99,6 +103,11 @@ fn read_save(layout: &Layout) -> Result<SaveState, IndexError> {
     let Some((slot, save)) = layout.latest_save() else {
         return Ok(SaveState::Unclean { last: None, reason: UncleanReason::NoSave });
     };
+    let geometry = layout.configuration().geometry();
+    if let Err(error) = save.check_window(&geometry, layout.slot(slot).first_block()) {
+        let reason = UncleanReason::Unusable(Box::new(error));
+        return Ok(SaveState::Unclean { last: None, reason });
+    }
     let mut state = SavedState {
         saved_at_ms: save.timestamp,
         zones: save.zones,

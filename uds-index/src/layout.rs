@@ -51,6 +51,8 @@ pub(crate) struct Layout {
     nonce_info: [u8; 32],
     volume_nonce: Nonce,
     saves: [Option<Save>; 2],
+    /// Which slots have a header that makes no sense.
+    damaged_slots: [bool; 2],
 }
 
 /// A saved open chapter that must be discarded before a chapter is written.
@@ -113,6 +115,7 @@ impl Layout {
             nonce_info: super_block.nonce_info,
             volume_nonce: volume_nonce(super_block.nonce, first_block + 2),
             saves: [None, None],
+            damaged_slots: [false; 2],
         })
     }
 
@@ -146,21 +149,20 @@ impl Layout {
             found: available,
         };
         check_magic(&*storage, first_block)?;
-        let first_blocks = first_block.checked_add(2).and_then(byte_of);
-        if first_blocks.is_none_or(|end| end > available) {
-            return Err(truncated(first_blocks));
-        }
+        let check_length = |wanted: Option<u64>| {
+            let is_there = wanted.is_some_and(|wanted| wanted <= available);
+            if is_there { Ok(()) } else { Err(truncated(wanted)) }
+        };
+        check_length(first_block.checked_add(1).and_then(byte_of))?;
         let table = RegionTable::decode(&read_block(&*storage, first_block)?, first_block)?;
         let super_block = SuperBlock::from_table(&table, first_block)?;
+        check_length(first_block.checked_add(2).and_then(byte_of))?;
         let config_place = first_block + 1;
         let config = ConfigBlock::decode(&read_block(&*storage, config_place)?, config_place)?;
         config.check_expected(expected.configuration.as_ref(), expected.nonce)?;
         let sizes = LayoutSizes::new(&config.configuration.geometry())?;
         super_block::check_regions(&table, first_block, &sizes)?;
-        let needed = end_byte(first_block, &sizes);
-        if needed.is_none_or(|needed| needed > available) {
-            return Err(truncated(needed));
-        }
+        check_length(end_byte(first_block, &sizes))?;
         let mut layout = Self {
             storage,
             first_block,
@@ -170,22 +172,35 @@ impl Layout {
             nonce_info: super_block.nonce_info,
             volume_nonce: volume_nonce(super_block.nonce, first_block + 2),
             saves: [None, None],
+            damaged_slots: [false; 2],
         };
-        layout.saves = [layout.read_save(0)?, layout.read_save(1)?];
+        for slot in 0..layout.saves.len() {
+            layout.read_save(slot)?;
+        }
         Ok(layout)
     }
 
-    /// The save in a slot. A header that makes no sense counts as none; only a storage that
+    /// Reads the header of a slot. One that makes no sense counts as no save; only a storage that
     /// cannot be read is an error.
-    fn read_save(&self, slot: usize) -> Result<Option<Save>, IndexError> {
+    fn read_save(&mut self, slot: usize) -> Result<(), IndexError> {
         let place = self.slot(slot);
         let block = read_block(&*self.storage, place.start)?;
         let save = RegionTable::decode(&block, place.start)
             .and_then(|table| place.read_table(&table, self.volume_nonce));
-        Ok(save.unwrap_or_else(|error| {
-            tracing::warn!(slot, error = &error as &dyn std::error::Error, "empty save slot");
-            None
-        }))
+        match save {
+            Ok(save) => self.saves[slot] = save,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(slot, error, "the header of a save slot is damaged");
+                self.damaged_slots[slot] = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// The slots whose headers make no sense, as a save that was cut off can leave them.
+    pub(crate) fn damaged_slots(&self) -> impl Iterator<Item = u8> + '_ {
+        (0..).zip(self.damaged_slots).filter_map(|(slot, damaged)| damaged.then_some(slot))
     }
 
     /// The storage that the index is on.
@@ -283,10 +298,13 @@ impl Layout {
 /// Checks that an index begins at `first_block`, however little of it there is: a short text is not
 /// a truncated index.
 fn check_magic(storage: &dyn Storage, first_block: u64) -> Result<(), IndexError> {
-    let start = byte_of(first_block).unwrap_or(u64::MAX);
     let mut magic = [0; size_of::<u64>()];
-    let bytes = storage.len().saturating_sub(start).min(magic.len() as u64);
-    storage.read_at(start.min(storage.len()), &mut magic[..bytes as usize])?;
+    let start = byte_of(first_block);
+    let end = start.and_then(|start| start.checked_add(magic.len() as u64));
+    let (Some(start), true) = (start, end.is_some_and(|end| end <= storage.len())) else {
+        return Err(IndexError::NothingThere { block: first_block, bytes: storage.len() });
+    };
+    storage.read_at(start, &mut magic)?;
     let found = u64::from_le_bytes(magic);
     if found == region_table::MAGIC {
         Ok(())

@@ -56,7 +56,8 @@ struct Slot<H> {
 }
 
 struct Buffer<H> {
-    bytes: Box<[u8]>,
+    /// A page; nothing before the first use.
+    bytes: Vec<u8>,
     header: Option<H>,
 }
 
@@ -83,16 +84,16 @@ pub(crate) enum Access<'a, H> {
 
 impl<H> Buffer<H> {
     fn new(page_bytes: usize) -> Self {
-        Self { bytes: vec![0; page_bytes].into_boxed_slice(), header: None }
+        Self { bytes: Vec::with_capacity(page_bytes), header: None }
     }
 }
 
 impl<H> PageCache<H> {
     /// An empty cache of the size that the geometry asks for.
     ///
-    /// All buffers come from the thread that makes the cache, zeroed, so that they cost no memory
-    /// before their first use. Were each allocated by the thread that first needs it, allocators
-    /// with an arena a thread would keep those of a closed index in the arenas of dead threads.
+    /// All buffers come from the thread that makes the cache, and are not touched before their first
+    /// use. Were each allocated by the thread that first needs it, allocators with an arena a
+    /// thread would keep those of a closed index in the arenas of dead threads.
     pub(crate) fn new(geometry: &Geometry) -> Self {
         let page_bytes = geometry.bytes_per_page() as usize;
         let slots = (0..geometry.cache_slots())
@@ -237,7 +238,9 @@ impl<H> Loading<'_, H> {
             self.buffer = Some(Arc::new(Buffer::new(self.cache.page_bytes)));
         }
         let buffer = self.buffer.as_mut().and_then(Arc::get_mut);
-        buffer.expect("the buffer is new or shared with nobody")
+        let buffer = buffer.expect("the buffer is new or shared with nobody");
+        buffer.bytes.resize(self.cache.page_bytes, 0);
+        buffer
     }
 }
 

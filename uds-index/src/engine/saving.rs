@@ -3,17 +3,13 @@
 
 use uds_delta_index::IndexPageHeader;
 use uds_geometry::{Geometry, SubIndexParameters, VirtualChapter, ZoneCount};
-use uds_volume::Volume;
+use uds_volume::{Volume, VolumeError};
 
 use super::{Contents, Engine, empty_open_chapters};
 use crate::error::{ErrorKind, UncleanReason};
 use crate::layout::{Layout, RegionReader, RegionWriter, Save};
 use crate::sync::Arc;
 use crate::{IndexError, open_chapter, volume_index};
-
-/// The largest chapter number that a save may have: chapters can be added to it for longer than any
-/// device lasts, before 64 bits overflow.
-const MAX_CHAPTER: u64 = u64::MAX - (1 << 40);
 
 impl Engine {
     /// Saves the index, unless the save on storage is as good.
@@ -70,7 +66,7 @@ pub(super) fn latest(layout: &Layout, geometry: &Geometry) -> Result<(usize, Sav
     let Some((slot, save)) = layout.latest_save() else {
         return Err(IndexError::NotSavedCleanly { reason: UncleanReason::NoSave });
     };
-    check_window(geometry, &save, layout.slot(slot).first_block()).map_err(unusable)?;
+    save.check_window(geometry, layout.slot(slot).first_block()).map_err(unusable)?;
     Ok((slot, save))
 }
 
@@ -139,35 +135,23 @@ fn load_save(
     Ok(Contents { newest: save.newest, oldest: save.oldest, open, indexes })
 }
 
-/// Checks that the saved chapter numbers make a window.
-fn check_window(geometry: &Geometry, save: &Save, block: u64) -> Result<(), IndexError> {
-    let (newest, oldest) = (save.newest.get(), save.oldest.get());
-    let corrupt = |field, found, expected| {
-        Err(IndexError::Corrupt { structure: "saved state", block, field, found, expected })
-    };
-    if newest > MAX_CHAPTER {
-        return corrupt("newest chapter", newest, MAX_CHAPTER);
-    }
-    if oldest > newest {
-        return corrupt("oldest chapter", oldest, newest);
-    }
-    let chapters = u64::from(geometry.chapters_per_volume());
-    if newest - oldest > chapters {
-        return corrupt("number of chapters", newest - oldest, chapters);
-    }
-    Ok(())
-}
-
-/// Checks the save against the volume: the newest closed chapter must be there, and the chapter
-/// that was open must not, nor one after it, for it would have been written after the save.
+/// Checks the save against the volume: the slot of the newest closed chapter must not have another
+/// one, and the chapter that was open must not be there, nor one after it, for it would have been
+/// written after the save.
+///
+/// Pages that cannot be read, or are damaged, prove nothing: they fail the requests that need them,
+/// and no more.
 fn check_volume(volume: &Volume, save: &Save) -> Result<(), IndexError> {
-    if chapter_in_slot_of(volume, save.newest)?.is_some_and(|found| found >= save.newest) {
-        return Err(IndexError::NotSavedCleanly { reason: UncleanReason::WrittenSince });
+    if let Ok(Some(found)) = chapter_in_slot_of(volume, save.newest) {
+        if found >= save.newest {
+            return Err(IndexError::NotSavedCleanly { reason: UncleanReason::WrittenSince });
+        }
     }
-    match save.newest.previous() {
-        Some(chapter)
-            if chapter >= save.oldest && chapter_in_slot_of(volume, chapter)? != Some(chapter) =>
-        {
+    let Some(chapter) = save.newest.previous().filter(|&chapter| chapter >= save.oldest) else {
+        return Ok(());
+    };
+    match chapter_in_slot_of(volume, chapter) {
+        Ok(Some(found)) if found != chapter => {
             let reason = UncleanReason::ChapterMissing { chapter };
             Err(IndexError::NotSavedCleanly { reason })
         }
@@ -175,11 +159,12 @@ fn check_volume(volume: &Volume, save: &Save) -> Result<(), IndexError> {
     }
 }
 
-/// The chapter that is in the slot of `chapter`, as the slot's first page has it.
+/// The chapter that is in the slot of `chapter`, as the slot's first page has it; `None` where that
+/// is no page of this volume.
 fn chapter_in_slot_of(
     volume: &Volume,
     chapter: VirtualChapter,
-) -> Result<Option<VirtualChapter>, IndexError> {
+) -> Result<Option<VirtualChapter>, VolumeError> {
     let mut pages = Vec::new();
     volume.read_index_pages(volume.geometry().physical_chapter(chapter), &mut pages)?;
     let first = &pages[..volume.geometry().bytes_per_page() as usize];

@@ -1,7 +1,7 @@
 //! The header of a save slot: which regions it has, and the state that it saves
 //! (specification, section 10.7).
 
-use uds_geometry::{LayoutSizes, MAX_ZONES, Nonce, VirtualChapter, ZoneCount, ZoneId};
+use uds_geometry::{Geometry, LayoutSizes, MAX_ZONES, Nonce, VirtualChapter, ZoneCount, ZoneId};
 use zerocopy::little_endian::{I32, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -45,6 +45,31 @@ pub(crate) struct Save {
     pub(crate) newest: VirtualChapter,
     /// The oldest chapter of the window.
     pub(crate) oldest: VirtualChapter,
+}
+
+/// The largest chapter number that a save may have: chapters can be added to it for longer than any
+/// device lasts, before 64 bits overflow.
+const MAX_CHAPTER: u64 = u64::MAX - (1 << 40);
+
+impl Save {
+    /// Checks that the chapter numbers make a window. `block` is where the save's slot begins.
+    pub(crate) fn check_window(&self, geometry: &Geometry, block: u64) -> Result<(), IndexError> {
+        let (newest, oldest) = (self.newest.get(), self.oldest.get());
+        let corrupt = |field, found, expected| {
+            Err(IndexError::Corrupt { structure: "saved state", block, field, found, expected })
+        };
+        if newest > MAX_CHAPTER {
+            return corrupt("newest chapter", newest, MAX_CHAPTER);
+        }
+        if oldest > newest {
+            return corrupt("oldest chapter", oldest, newest);
+        }
+        let chapters = u64::from(geometry.chapters_per_volume());
+        if newest - oldest > chapters {
+            return corrupt("number of chapters", newest - oldest, chapters);
+        }
+        Ok(())
+    }
 }
 
 /// A part of a save, as a run of blocks.

@@ -78,7 +78,9 @@ fn messages_of_opening() {
     messages.add("no save", &opening(slot, &[0; 8], &usual));
     messages.add("a save out of date", &opening(open_chapter, &[0; 512], &usual));
     messages.add("a damaged save", &opening(volume_index, &[0], &usual));
-    messages.add("a lost chapter", &opening((2 + 1 + 3) * BLOCK, &[0; 8], &usual));
+    let mut older = vec![0; BLOCK as usize];
+    disk().read_at((2 + 1) * BLOCK, &mut older).unwrap();
+    messages.add("a lost chapter", &opening((2 + 1 + 3) * BLOCK, &older, &usual));
     let failing = disk();
     failing.inject(Fault::of(Operation::Read).within(volume_index..open_chapter));
     messages.add("an unreadable save", &Index::open(failing, &usual).unwrap_err());

@@ -238,13 +238,19 @@ fn every_read_of_an_opening_can_fail() {
         let image = disk.to_vec();
         let before = disk.counts();
         drop(Index::open(disk.clone(), &open_in(zones)).unwrap());
-        let count = disk.counts().reads - before.reads;
+        // The last two look at pages of the volume, and do without them.
+        let count = disk.counts().reads - before.reads - 2;
         assert!(count > 5);
         for n in 1..=count {
             disk.inject(Fault::of(Operation::Read).nth(n));
             let error = Index::open(disk.clone(), &open_in(zones)).expect_err("a read fails");
             assert_eq!(error.kind(), ErrorKind::Io, "read {n} of {count}: {}", story(&error));
             assert!(story(&error).contains("a fault of the simulated disk"), "{}", story(&error));
+            let index = Index::open(disk.clone(), &open_in(zones)).unwrap();
+            assert_holds(&index, 0..RECORDS, RECORDS + 10);
+        }
+        for n in count + 1..=count + 2 {
+            disk.inject(Fault::of(Operation::Read).nth(n));
             let index = Index::open(disk.clone(), &open_in(zones)).unwrap();
             assert_holds(&index, 0..RECORDS, RECORDS + 10);
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use uds_geometry::{Configuration, LayoutSizes, MemorySize};
-use uds_index::{Batch, CreateOptions, ErrorKind, Index, OpenOptions};
+use uds_index::{Batch, CreateOptions, ErrorKind, Index, IndexInfo, OpenOptions, SaveState};
 use uds_volume::sim::{Fault, SimDisk};
 use uds_volume::{CountingStorage, MemoryStorage, Operation, Storage};
 
@@ -63,4 +63,39 @@ fn a_stale_save_of_the_first_chapter_is_refused() {
     storage.write_at(second_slot * BLOCK, &[0; 8]).unwrap();
     let error = Index::open(storage, &OpenOptions::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotSavedCleanly);
+}
+
+/// A closed index with two saves, and the byte where its second slot begins.
+fn closed_with_two_saves() -> (Arc<MemoryStorage>, u64) {
+    let configuration = small(1, 4);
+    let storage = memory(&configuration, 0);
+    let index = Index::create(storage.clone(), &configuration, &CreateOptions::default()).unwrap();
+    index.save().unwrap();
+    post(&index, 0..10);
+    index.close().unwrap();
+    let sizes = LayoutSizes::new(&configuration.geometry()).unwrap();
+    (storage, (2 + sizes.volume_blocks + sizes.save_blocks()) * BLOCK)
+}
+
+// Guards against numbers of chapters that no index can have, told to people as facts.
+#[test]
+fn impossible_chapter_numbers_are_not_called_clean() {
+    let state = 24 + 4 * 24 + 32;
+    for newest in [5, u64::MAX] {
+        let (storage, slot) = closed_with_two_saves();
+        storage.write_at(slot + state, &newest.to_le_bytes()).unwrap();
+        let info = IndexInfo::read(storage, 0).unwrap();
+        assert!(matches!(info.save, SaveState::Unclean { last: None, .. }), "{info:?}");
+    }
+}
+
+// Guards against an older save that is used for want of a newer one, and nobody is told.
+#[test]
+fn a_damaged_slot_is_told() {
+    let (storage, slot) = closed_with_two_saves();
+    assert!(IndexInfo::read(storage.clone(), 0).unwrap().damaged_slots.is_empty());
+    storage.write_at(slot + 100, &[0xff]).unwrap();
+    let info = IndexInfo::read(storage, 0).unwrap();
+    assert_eq!(info.damaged_slots, [1]);
+    assert!(matches!(info.save, SaveState::Clean(save) if save.slot == 0));
 }
