@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {
     let stop = Stop::default();
     stop.on_interrupt(if arguments.index.is_some() { SAVING } else { STOPPING })?;
     let start = Instant::now();
-    let target = Target::open(arguments)?;
+    let target = Target::open(arguments, &stop)?;
     let excluded: Vec<_> = target.identity().into_iter().collect();
     let walk = || Walk::new(arguments.one_file_system, &excluded);
     let (totals, failures) = (Totals::default(), Failures::default());

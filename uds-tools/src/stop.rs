@@ -1,9 +1,15 @@
 //! Why to stop early: because the user wants it, or because a thread cannot go on.
 //!
-//! Only signals make the user's wish, so the second signal is always a second wish.
+//! # Invariants
+//!
+//! 1. Only signals make the user's wish, so the second signal is always a second wish.
+//! 2. A new file that is marked as unfinished does not outlive a process that ends at the second
+//!    signal.
 
-use std::sync::Arc;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 
@@ -20,6 +26,8 @@ struct Reasons {
     wished: AtomicBool,
     /// Written by a failing thread, read by all.
     given_up: AtomicBool,
+    /// The new file to remove if the process has to end.
+    unfinished: Mutex<Option<PathBuf>>,
 }
 
 impl Stop {
@@ -43,12 +51,39 @@ impl Stop {
         self.is_wished() || self.0.given_up.load(Relaxed)
     }
 
+    /// Makes a new file, and marks it as unfinished.
+    pub(crate) fn begin_file<T, E>(
+        &self,
+        path: &Path,
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        // Held all the time, so that the process does not end between the file and the mark.
+        let mut unfinished = self.unfinished();
+        let file = make()?;
+        *unfinished = Some(path.to_path_buf());
+        Ok(file)
+    }
+
+    /// Says that the file is finished, or gone.
+    pub(crate) fn end_file(&self) {
+        *self.unfinished() = None;
+    }
+
+    fn unfinished(&self) -> MutexGuard<'_, Option<PathBuf>> {
+        self.0.unfinished.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Lets the first Ctrl-C (or termination signal) note the wish and print `message`, and the
     /// second one end the process at once.
     pub(crate) fn on_interrupt(&self, message: &'static str) -> Result<(), Failure> {
         let stop = self.clone();
         ctrlc::set_handler(move || {
             if stop.is_wished() {
+                // Held to the end, so that nobody finishes a file that is being removed.
+                let unfinished = stop.unfinished();
+                if let Some(path) = &*unfinished {
+                    let _ = fs::remove_file(path);
+                }
                 std::process::exit(Exit::Interrupted as i32);
             }
             stop.wish();

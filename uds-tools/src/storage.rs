@@ -11,12 +11,16 @@ use crate::exit::{Exit, Failure};
 
 impl From<IndexError> for Failure {
     fn from(error: IndexError) -> Self {
-        let exit = match error.kind() {
-            ErrorKind::NotAnIndex
-            | ErrorKind::Damaged
-            | ErrorKind::UnsupportedVersion
-            | ErrorKind::NotSavedCleanly => Exit::BadIndex,
-            ErrorKind::Mismatch | ErrorKind::InvalidArgument => Exit::Usage,
+        let exit = match (&error, error.kind()) {
+            (IndexError::Storage(error), _) => exit_for(error),
+            (
+                _,
+                ErrorKind::NotAnIndex
+                | ErrorKind::Damaged
+                | ErrorKind::UnsupportedVersion
+                | ErrorKind::NotSavedCleanly,
+            ) => Exit::BadIndex,
+            (_, ErrorKind::Mismatch | ErrorKind::InvalidArgument) => Exit::Usage,
             _ => Exit::InputOutput,
         };
         Self::new(exit, error)
@@ -25,12 +29,17 @@ impl From<IndexError> for Failure {
 
 impl From<StorageError> for Failure {
     fn from(error: StorageError) -> Self {
+        Self::new(exit_for(&error), error)
+    }
+}
+
+/// The exit code for a file or device that was taken for an index, or is to become one.
+fn exit_for(error: &StorageError) -> Exit {
+    match error {
         // What lies there is no index, whatever else it is.
-        let exit = match error {
-            StorageError::WrongKind { .. } => Exit::BadIndex,
-            _ => Exit::InputOutput,
-        };
-        Self::new(exit, error)
+        StorageError::WrongKind { .. } | StorageError::Truncated { .. } => Exit::BadIndex,
+        StorageError::DeviceTooSmall { .. } => Exit::Usage,
+        _ => Exit::InputOutput,
     }
 }
 
@@ -69,7 +78,11 @@ pub(crate) fn about_file(failure: Failure, path: &Path) -> Failure {
     if names_it { failure } else { failure.about(path.display().to_string()) }
 }
 
-/// Whether `path` exists. An error other than its absence is left to whoever opens it.
-pub(crate) fn exists(path: &Path) -> bool {
-    !matches!(fs::metadata(path), Err(error) if error.kind() == std::io::ErrorKind::NotFound)
+/// Whether there is nothing at `path`, or an empty file, as `mktemp` makes one. An error other than
+/// absence is left to whoever opens it.
+pub(crate) fn is_free(path: &Path) -> bool {
+    match fs::metadata(path) {
+        Ok(metadata) => metadata.is_file() && metadata.len() == 0,
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    }
 }

@@ -15,7 +15,8 @@ use super::worker::{BATCH_NAMES, Poster};
 use crate::cli::EstimateArgs;
 use crate::create::{self, Making};
 use crate::exit::{Exit, Failure};
-use crate::storage::{about_file, exists, file_bytes};
+use crate::stop::Stop;
+use crate::storage::{about_file, file_bytes, is_free};
 
 /// An open index, and what it is to be called.
 pub(crate) struct Target {
@@ -28,17 +29,14 @@ pub(crate) struct Target {
 
 impl Target {
     /// Opens or makes the index that the arguments ask for.
-    pub(crate) fn open(arguments: &EstimateArgs) -> Result<Self, Failure> {
+    pub(crate) fn open(arguments: &EstimateArgs, stop: &Stop) -> Result<Self, Failure> {
         let memory = arguments.memory;
         let index = match &arguments.index {
             None => temporary(
                 arguments.temp_dir.as_deref().unwrap_or(&std::env::temp_dir()),
                 memory.unwrap_or(MemorySize::MB_256),
             )?,
-            Some(path) if exists(path) => {
-                existing(path, arguments).map_err(|failure| about_file(failure, path))?
-            }
-            Some(path) => {
+            Some(path) if is_free(path) => {
                 let making = Making {
                     memory: memory.unwrap_or(MemorySize::MB_256),
                     nonce: arguments.nonce.unwrap_or_default(),
@@ -46,8 +44,9 @@ impl Target {
                     force: false,
                     sparse_file: false,
                 };
-                create::make(path, &making)?.index
+                create::make(path, &making, stop)?
             }
+            Some(path) => existing(path, arguments).map_err(|failure| about_file(failure, path))?,
         };
         let before = index.statistics();
         Ok(Self { index, path: arguments.index.clone(), before })

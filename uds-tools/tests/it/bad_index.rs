@@ -34,7 +34,7 @@ fn files_that_are_no_index() {
     uds.write("short", b"x");
     refused(&uds, "short", 4, &["short"]);
     uds.write("empty", b"");
-    refused(&uds, "empty", 4, &["empty"]);
+    uds.run(&["info", "empty"]).failed(4, &["empty", "there is no index"]);
 }
 
 // Guards against trusting an index's head when its tail is gone.

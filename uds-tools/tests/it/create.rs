@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use crate::support::{Uds, fingerprint};
+use crate::support::{Uds, blocks, fingerprint};
 
 const BYTES_256M: u64 = 2_781_704_192;
 
@@ -27,9 +27,10 @@ fn the_full_size_is_reserved() {
 fn a_sparse_file_with_an_offset() {
     let uds = Uds::new();
     uds.write("index", b"somebody else's block");
-    let create = ["create", "index", "--memory", "256M", "--offset", "3", "--sparse-file"];
-    uds.run(&create).failed(2, &["index", "not empty", "--force"]);
-    assert_eq!(uds.run(&[&create[..], &["--force"]].concat()).code, Some(0));
+    let create = ["create", "index", "--memory", "256M", "--sparse-file", "--offset"];
+    uds.run(&[&create[..], &["0"]].concat()).failed(2, &["index", "not empty", "--force"]);
+    let ran = uds.run(&[&create[..], &["3"]].concat());
+    assert_eq!(ran.code, Some(0), "what would stay needs no --force: {ran:?}");
     let metadata = fs::metadata(uds.path("index")).unwrap();
     assert_eq!(metadata.len(), BYTES_256M + 3 * 4096);
     assert!(metadata.blocks() * 512 < 1 << 30);
@@ -56,36 +57,86 @@ fn what_exists_is_not_overwritten() {
     assert_eq!(ran.code, Some(0), "an empty file holds nothing to lose: {ran:?}");
 }
 
+// Guards an index that a new one would overlap, wherever it begins, and against a question about
+// data that would stay.
+#[test]
+fn only_what_would_be_lost_needs_force() {
+    let uds = Uds::new();
+    let index = uds.small_index("index", 4, 10);
+    let bytes = fs::metadata(&index).unwrap().len();
+    let before = fingerprint(&index);
+    let create = |offset: u64| {
+        let offset = offset.to_string();
+        uds.run(&["create", "index", "--memory", "256M", "--sparse-file", "--offset", &offset])
+    };
+    create(0).failed(2, &["holds an index"]);
+    create(bytes / 4096 - 1).failed(2, &["holds an index"]);
+    assert_eq!(fingerprint(&index), before);
+    assert_eq!(create(bytes / 4096).code, Some(0));
+    assert_eq!(uds.run(&["info", "index"]).code, Some(0), "the old one is as it was");
+    let offset = (bytes / 4096).to_string();
+    assert_eq!(uds.run(&["info", "index", "--offset", &offset]).code, Some(0));
+}
+
 // Guards against a half-made file on a full disk, and against a file that grew in vain.
 #[test]
 fn a_full_disk_leaves_nothing_behind() {
     let uds = Uds::new();
-    // No disk that tests run on has 9 TB to spare.
-    let available = rustix::fs::statvfs(uds.directory.path()).unwrap();
-    if available.f_bavail * available.f_frsize > 9 << 40 {
-        return;
+    uds.write("empty", b"");
+    let old = uds.small_index("old", 4, 10);
+    let before = fingerprint(&old);
+    let unchanged = || {
+        assert!(!uds.path("new").exists());
+        assert_eq!(fs::metadata(uds.path("empty")).unwrap().len(), 0);
+        assert_eq!(fingerprint(&old), before);
+    };
+    for name in ["new", "empty", "old"] {
+        // Refused at once: so much no disk has.
+        let huge = ["--memory", "256M", "--offset", "1125899906842624", "--force"];
+        let ran = uds.run(&[&["create", name], &huge[..]].concat());
+        ran.failed(3, &[name, "bytes", "available"]);
+        unchanged();
+        // Refused by the system when a part of it is reserved already: 1 GiB of 2.6.
+        let create = ["create", name, "--memory", "256M", "--force"];
+        uds.run_limited("ulimit -f 2097152", &create).failed(3, &[name, "bytes"]);
+        unchanged();
     }
-    let create = ["create", "index", "--memory", "1024G"];
-    uds.run(&create).failed(3, &["index", "bytes"]);
-    assert!(!uds.path("index").exists());
-    uds.write("index", b"");
-    uds.run(&create).failed(3, &["index"]);
-    assert_eq!(fs::metadata(uds.path("index")).unwrap().len(), 0);
-    let path = uds.small_index("old", 4, 10);
-    let before = fingerprint(&path);
-    uds.run(&["create", "old", "--memory", "1024G", "--force"]).failed(3, &["old"]);
-    assert_eq!(fingerprint(&path), before);
+    let estimate = ["estimate", "--index", "new", "empty"];
+    uds.run_limited("ulimit -f 2097152", &estimate).failed(3, &["new", "bytes"]);
+    unchanged();
 }
 
-// Guards places where no index can be.
+// Guards an index that was to be overwritten by one that the machine has no memory for.
+#[test]
+fn want_of_memory_leaves_everything_as_it_was() {
+    let uds = Uds::new();
+    let old = uds.small_index("old", 4, 10);
+    let before = fingerprint(&old);
+    for name in ["old", "new"] {
+        let create = ["create", name, "--memory", "8G", "--sparse-file", "--force"];
+        uds.run_limited("ulimit -v 4000000", &create).failed(3, &[name, "memory"]);
+    }
+    assert_eq!(fingerprint(&old), before);
+    assert!(!uds.path("new").exists());
+}
+
+// Guards against a file made for a place where no index can be, and against one mistake with two
+// exit codes: what cannot hold an index is a wrong argument, what should be one and is none is no
+// index.
 #[test]
 fn impossible_places() {
     let uds = Uds::new();
     fs::create_dir(uds.path("directory")).unwrap();
+    uds.write("data/file", &blocks(1..10));
     let create = |name| uds.run(&["create", name, "--memory", "256M", "--force"]);
-    create("directory").failed(3, &["directory"]);
+    let estimate = |name| uds.run(&["estimate", "--index", name, "data"]);
+    for (name, words) in [("directory", "is a directory"), ("/dev/null", "character device")] {
+        create(name).failed(2, &[name, words]);
+        estimate(name).failed(4, &[name, words]);
+        uds.run(&["info", name]).failed(4, &[name, words]);
+    }
     create("no/such/place").failed(3, &["no/such/place", "No such file"]);
-    create("/dev/null").failed(3, &["/dev/null", "character device"]);
+    estimate("no/such/place").failed(3, &["no/such/place", "No such file"]);
     let far = ["create", "index", "--memory", "256M", "--offset", "18446744073709551615"];
     uds.run(&far).failed(2, &["--offset"]);
     assert!(!uds.path("index").exists());

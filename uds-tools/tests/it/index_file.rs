@@ -74,6 +74,16 @@ fn earlier_losses_are_not_this_runs() {
     assert_eq!(json["memory_needed"], serde_json::Value::Null);
 }
 
+// Guards the habit to make a file with mktemp first.
+#[test]
+fn an_empty_file_becomes_an_index() {
+    let uds = Uds::new();
+    uds.write("tree/one", &blocks(1..=50));
+    uds.write("kept", b"");
+    assert_eq!(uds.estimate(&["--index", "kept", "tree"])["unique_blocks"], 50);
+    assert_eq!(uds.estimate(&["--index", "kept", "tree"])["duplicate_blocks"], 50);
+}
+
 // Guards against an index file made for paths that cannot be read.
 #[test]
 fn no_index_is_made_for_nothing() {

@@ -1,10 +1,14 @@
 //! Ctrl-C.
 
 use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+
+use uds_geometry::{Configuration, LayoutSizes, MemorySize};
 
 use crate::support::{Ran, Uds, blocks};
 
@@ -35,13 +39,29 @@ fn wait_until_watching(child: &Child) {
     panic!("the program does not watch for Ctrl-C");
 }
 
-fn interrupt(uds: &Uds, arguments: &[&str]) -> Ran {
+/// Starts the program and waits until it watches for signals.
+fn start(uds: &Uds, arguments: &[&str]) -> Child {
     let child =
         uds.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     wait_until_watching(&child);
+    child
+}
+
+fn interrupt(uds: &Uds, arguments: &[&str]) -> Ran {
+    let child = start(uds, arguments);
     std::thread::sleep(Duration::from_millis(300));
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     child.wait_with_output().unwrap().into()
+}
+
+/// Whether a save slot of a new index of 256M says that it holds a save.
+fn is_saved(path: &Path) -> bool {
+    let sizes = LayoutSizes::new(&Configuration::dense(MemorySize::MB_256).geometry()).unwrap();
+    let slot = (2 + sizes.volume_blocks) * 4096;
+    let mut header = [0; 17];
+    let read = File::open(path).and_then(|file| file.read_exact_at(&mut header, slot));
+    // The type of the region table: 2 for a save, 4 for none.
+    read.is_ok() && header[16] == 2
 }
 
 // Guards the hours that went into a scan: what was read so far is told, and told as partial.
@@ -87,7 +107,8 @@ fn a_failing_index_is_no_interruption() {
     uds.small_index("kept", 4, 10);
     uds.write("tree/data", &blocks(1..=5000));
     // The limit lies within the first chapter, and before both save slots.
-    let ran = uds.run_limited(128, &["estimate", "--index", "kept", "--format", "json", "tree"]);
+    let ran = uds
+        .run_limited("ulimit -f 128", &["estimate", "--index", "kept", "--format", "json", "tree"]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
     let json = ran.json();
     assert_eq!((&json["interrupted"], &json["failed"]), (&false.into(), &"scan".into()));
@@ -101,11 +122,80 @@ fn a_failing_save_is_told_with_the_estimate() {
     let uds = Uds::new();
     uds.small_index("kept", 4, 10);
     uds.write("tree/data", &blocks(1..=20));
-    let ran = uds.run_limited(128, &["estimate", "--index", "kept", "--format", "json", "tree"]);
+    let ran = uds
+        .run_limited("ulimit -f 128", &["estimate", "--index", "kept", "--format", "json", "tree"]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
     let json = ran.json();
     assert_eq!((&json["interrupted"], &json["failed"]), (&false.into(), &"save".into()));
     assert_eq!(json["unique_blocks"], 20);
-    let text = uds.run_limited(128, &["estimate", "--index", "kept", "tree"]);
+    let text = uds.run_limited("ulimit -f 128", &["estimate", "--index", "kept", "tree"]);
     assert!(text.stdout.contains("FAILED: the estimate is complete"), "{text:?}");
+}
+
+// Guards a new index against the death of the process that made it: until its first chapter is
+// full, it can be opened again.
+#[test]
+fn a_killed_run_leaves_a_new_index_that_opens() {
+    let uds = Uds::new();
+    endless_tree(&uds);
+    uds.write("other/data", &blocks(1..=100));
+    let mut child = start(&uds, &["estimate", "--index", "kept", "tree"]);
+    let patience = Instant::now() + Duration::from_secs(60);
+    while !is_saved(&uds.path("kept")) {
+        assert!(Instant::now() < patience, "the new index is not saved");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+    assert!(!child.wait().unwrap().success(), "it was still reading");
+    assert_eq!(uds.run(&["info", "kept"]).code, Some(0));
+    assert_eq!(uds.estimate(&["--index", "kept", "other"])["unique_blocks"], 100);
+}
+
+// Guards against a file that was made in part only: a stopped `create` leaves what there was.
+#[test]
+fn a_stopped_create_leaves_nothing_behind() {
+    let uds = Uds::new();
+    let path = uds.path("index");
+    for was_there in [false, true] {
+        let was_stopped = || {
+            let _ = fs::remove_file(&path);
+            if was_there {
+                fs::write(&path, b"").unwrap();
+            }
+            let child = start(&uds, &["create", "index", "--memory", "256M"]);
+            kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+            let ran = Ran::from(child.wait_with_output().unwrap());
+            if ran.code == Some(0) {
+                // The signal came when nearly all was done.
+                assert_eq!(uds.run(&["info", "index"]).code, Some(0));
+                return false;
+            }
+            ran.failed(130, &["stopping", "stopped before the index was made"]);
+            assert_eq!(fs::metadata(&path).ok().map(|file| file.len()), was_there.then_some(0));
+            true
+        };
+        assert!((0..100).any(|_| was_stopped()), "no signal came in time");
+    }
+}
+
+// Guards against a new file that stays when the second Ctrl-C ends the process at once.
+#[test]
+fn a_create_that_is_ended_removes_its_file() {
+    let uds = Uds::new();
+    let path = uds.path("index");
+    let was_ended = || {
+        let _ = fs::remove_file(&path);
+        let child = start(&uds, &["create", "index", "--memory", "1G"]);
+        for signal in [Signal::INT, Signal::TERM] {
+            let _ = kill_process(Pid::from_child(&child), signal);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let ran = Ran::from(child.wait_with_output().unwrap());
+        if path.exists() {
+            assert_eq!(uds.run(&["info", "index"]).code, Some(0), "complete or gone: {ran:?}");
+            return false;
+        }
+        ran.code == Some(130) && !ran.stderr.contains("stopped before")
+    };
+    assert!((0..100).any(|_| was_ended()), "no second signal came in time");
 }

@@ -53,12 +53,12 @@ impl Uds {
         self.command(arguments).output().unwrap().into()
     }
 
-    /// Runs it with a limit on the size of the files that it writes, in blocks of 512 bytes: the
-    /// system refuses to write beyond it.
-    pub(crate) fn run_limited(&self, blocks: u64, arguments: &[&str]) -> Ran {
+    /// Runs it under a limit that a shell sets: `ulimit -f` for the size of the files that it
+    /// writes, in blocks of 512 bytes, `ulimit -v` for its memory, in KiB.
+    pub(crate) fn run_limited(&self, limit: &str, arguments: &[&str]) -> Ran {
         let program = self.command(arguments);
-        // Without the trap the limit would kill the program instead of failing its writes.
-        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        // Without the trap the first one would kill the program instead of failing its writes.
+        let script = format!("trap '' XFSZ; {limit} && exec \"$0\" \"$@\"");
         let mut shell = Command::new("sh");
         shell.args(["-c", &script]).arg(program.get_program()).args(program.get_args());
         shell.current_dir(self.directory.path()).env("TMPDIR", self.directory.path());
