@@ -8,7 +8,7 @@ use uds_geometry::{MemorySize, Nonce};
 use crate::estimate::Naming;
 use crate::exit;
 use crate::output::Format;
-use crate::units::{parse_bytes, parse_nonce};
+use crate::units::{parse_block_size, parse_bytes, parse_nonce};
 
 /// What would deduplication save, and how much index memory does it take?
 #[derive(Debug, Parser)]
@@ -21,16 +21,16 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Read files and say what deduplication would save
-    #[command(after_help = ESTIMATE_HELP)]
+    #[command(after_help = exit::with_codes(ESTIMATE_HELP))]
     Estimate(EstimateArgs),
     /// Make an empty index
-    #[command(after_help = CREATE_HELP)]
+    #[command(after_help = exit::with_codes(CREATE_HELP))]
     Create(CreateArgs),
     /// Say what an index is and how full it is; never writes
-    #[command(after_help = INFO_HELP)]
+    #[command(after_help = exit::with_codes(INFO_HELP))]
     Info(InfoArgs),
     /// How much memory and disk an index takes, and what it remembers
-    #[command(after_help = SIZE_HELP)]
+    #[command(after_help = exit::with_codes(SIZE_HELP))]
     Size(SizeArgs),
 }
 
@@ -49,8 +49,8 @@ Examples:
 
 const CREATE_HELP: &str = "\
 The file's full size is reserved at once, so that the index can
-not run out of disk later. An existing index or a file that is
-not empty is left alone unless --force is given.
+not run out of disk later. An existing index or other data that
+would be lost is left alone unless --force is given.
 
 Examples:
   uds create /var/tmp/my.uds --memory 256M
@@ -58,7 +58,7 @@ Examples:
 
 const INFO_HELP: &str = "\
 Everything is read from the index itself. The exit code is 1 for
-an index that was not saved cleanly.
+an index that cannot be opened because it was not closed cleanly.
 
 Examples:
   uds info /var/tmp/my.uds
@@ -125,7 +125,7 @@ pub(crate) struct CreateArgs {
     /// Where in the file the index starts, in blocks of 4 KiB
     #[arg(long, value_name = "BLOCKS", default_value_t = 0)]
     pub(crate) offset: u64,
-    /// Overwrite an existing index or a file that is not empty
+    /// Overwrite an existing index or other data
     #[arg(long)]
     pub(crate) force: bool,
     /// Reserve no disk: the file grows as the index fills
@@ -154,8 +154,8 @@ pub(crate) struct SizeArgs {
     /// The smallest index that remembers this much data
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     pub(crate) data: Option<u64>,
-    /// The size of the blocks that are indexed
-    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, default_value = "4K")]
+    /// The size of the blocks that are indexed, 512 bytes to 4M
+    #[arg(long, value_name = "SIZE", value_parser = parse_block_size, default_value = "4K")]
     pub(crate) block_size: u64,
     /// How to print the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]

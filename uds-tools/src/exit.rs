@@ -33,11 +33,18 @@ pub(crate) const HELP: &str = "\
 Exit codes:
   0    done
   1    a problem was found in what was examined
-  2    wrong usage
+  2    wrong usage; for create also a place that can hold no
+       index, or holds what would be lost
   3    input or output failed (for estimate: of at least one
        file; the result covers all the others)
-  4    the index is damaged, or the file is not an index
+  4    the index is damaged, or there is none in what was named
+       as one: a directory, for example
   130  stopped by Ctrl-C (the estimate so far is printed)";
+
+/// A help text, with the table of the exit codes after it.
+pub(crate) fn with_codes(help: &str) -> String {
+    format!("{help}\n\n{HELP}")
+}
 
 /// Why a command failed, and the exit code that says so.
 #[derive(Debug)]

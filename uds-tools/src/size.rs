@@ -36,9 +36,6 @@ struct Report {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &SizeArgs) -> Result<Exit, Failure> {
-    if arguments.block_size == 0 {
-        return Err(Failure::usage("--block-size is 0, but a block has at least one byte"));
-    }
     let block_size = arguments.block_size;
     let sizes = match (arguments.data, arguments.memory) {
         (Some(data), _) => {
@@ -76,7 +73,8 @@ fn size_of(memory: MemorySize, block_size: u64, sparse: bool) -> Option<Size> {
         memory_bytes: memory.bytes(),
         sparse,
         window_records: records,
-        window_bytes: records.saturating_mul(block_size),
+        // No overflow, because of the limit on the size of a block.
+        window_bytes: records * block_size,
         disk_bytes: LayoutSizes::new(&geometry).ok()?.total_bytes(),
     })
 }
@@ -176,6 +174,13 @@ mod tests {
         assert_eq!(memory(10 << 40, true).as_deref(), Some("1G"));
         assert_eq!(memory(0, false).as_deref(), Some("256M"));
         assert_eq!(memory(u64::MAX, true), None);
+    }
+
+    // Guards against a number that is cut off where 64 bits end, and told as exact.
+    #[test]
+    fn the_largest_window_in_the_largest_blocks_fits() {
+        let largest = u128::from(largest_window(1)) * u128::from(units::MAX_BLOCK_BYTES);
+        assert_eq!(u128::from(largest_window(units::MAX_BLOCK_BYTES)), largest);
     }
 
     // Guards the advice after records were forgotten: a window that is just full has begun to

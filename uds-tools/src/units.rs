@@ -10,6 +10,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use uds_geometry::Nonce;
 
+/// The largest block: the window of the largest index, in blocks of this size, is less than 16 EiB,
+/// which is all that 64 bits count.
+pub(crate) const MAX_BLOCK_BYTES: u64 = 4 << 20;
+
 const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
 /// Bytes in the largest unit that fits: `512 B`, `4 KiB`, `1.25 GiB`, `10.3 TiB`. No decimals say
@@ -135,6 +139,15 @@ pub(crate) fn parse_bytes(text: &str) -> Result<u64> {
     Ok(total as u64)
 }
 
+/// Reads the size of a block: 512 bytes, a sector, to [`MAX_BLOCK_BYTES`].
+pub(crate) fn parse_block_size(text: &str) -> Result<u64> {
+    let size = parse_bytes(text)?;
+    if !(512..=MAX_BLOCK_BYTES).contains(&size) {
+        bail!("blocks of {} are not supported: give 512 bytes to 4M", bytes(size));
+    }
+    Ok(size)
+}
+
 /// Reads a nonce, decimal or hexadecimal with `0x`.
 pub(crate) fn parse_nonce(text: &str) -> Result<Nonce> {
     let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
@@ -222,6 +235,17 @@ mod tests {
         }
         for text in ["", "T", "-1G", "10X", "1e30E", "nan", "inf", "10TT", "1 2G"] {
             assert!(parse_bytes(text).is_err(), "{text}");
+        }
+    }
+
+    // Guards the ends of the range.
+    #[test]
+    fn blocks_have_a_sensible_size() {
+        for (text, expected) in [("512", 512), ("4K", 4096), ("4M", MAX_BLOCK_BYTES)] {
+            assert_eq!(parse_block_size(text).ok(), Some(expected));
+        }
+        for text in ["0", "511", "4194305", "1P", "16383P"] {
+            assert!(parse_block_size(text).is_err(), "{text}");
         }
     }
 

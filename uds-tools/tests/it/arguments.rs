@@ -5,15 +5,18 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 
-use crate::support::{Ran, Uds};
+use crate::support::{Ran, Uds, skipped};
 
-// Guards the help: each command with examples, the exit codes with the whole.
+// Guards the help: each command with examples, and the exit codes everywhere.
 #[test]
 fn help_has_examples_and_exit_codes() {
     let uds = Uds::new();
-    let help = uds.run(&["--help"]);
-    assert_eq!(help.code, Some(0));
-    assert!(help.stdout.contains("Exit codes:"), "{}", help.stdout);
+    for command in [&[][..], &["estimate"], &["create"], &["info"], &["size"]] {
+        let help = uds.run(&[command, &["--help"]].concat());
+        assert_eq!(help.code, Some(0));
+        assert!(help.stdout.contains("Exit codes:\n  0    done\n"), "{}", help.stdout);
+        assert!(help.stdout.ends_with(" printed)\n"), "{}", help.stdout);
+    }
     for command in ["estimate", "create", "info", "size"] {
         let help = uds.run(&[command, "--help"]);
         assert_eq!(help.code, Some(0));
@@ -28,7 +31,7 @@ fn help_has_examples_and_exit_codes() {
 fn wrong_usage_is_told() {
     let uds = Uds::new();
     uds.write("file", b"x");
-    let cases: [(&[&str], &str); 13] = [
+    let cases: [(&[&str], &str); 15] = [
         (&[], "Usage"),
         (&["frobnicate"], "frobnicate"),
         (&["estimate"], "<PATH>"),
@@ -41,7 +44,9 @@ fn wrong_usage_is_told() {
         (&["estimate", "--nonce", "1", "file"], "--index"),
         (&["create", "index", "--memory", "1G", "--nonce", "one"], "hexadecimal with 0x"),
         (&["size", "--data", "lots"], "10T"),
-        (&["size", "--block-size", "0"], "--block-size"),
+        (&["size", "--block-size", "0"], "512 bytes to 4M"),
+        (&["size", "--block-size", "511"], "512 bytes to 4M"),
+        (&["size", "--block-size", "1P"], "512 bytes to 4M"),
     ];
     for (arguments, words) in cases {
         let ran = uds.run(arguments);
@@ -83,7 +88,9 @@ fn a_closed_pipe_is_no_failure() {
 #[test]
 fn a_full_output_is_a_failure() {
     let uds = Uds::new();
-    let Ok(full) = OpenOptions::new().write(true).open("/dev/full") else { return };
+    let Ok(full) = OpenOptions::new().write(true).open("/dev/full") else {
+        return skipped("a_full_output_is_a_failure", "there is no /dev/full");
+    };
     let ran = Ran::from(uds.command(&["size"]).stdout(full).output().unwrap());
     ran.failed(3, &["standard output", "No space left"]);
 }
