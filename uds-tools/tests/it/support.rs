@@ -1,6 +1,7 @@
 //! Running the command, and making files for it.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -132,6 +133,12 @@ impl From<Output> for Ran {
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
     }
+}
+
+/// Says that a test could not test anything here. Not `eprintln!`, which nobody sees in a test that
+/// passes.
+pub(crate) fn skipped(test: &str, reason: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "SKIPPED {test}: {reason}");
 }
 
 /// The bytes of a file, reduced to what two equal files share.
