@@ -85,7 +85,8 @@ pub(crate) struct EstimateArgs {
     /// Keep the index in FILE: created if absent, extended if present
     #[arg(long, value_name = "FILE")]
     pub(crate) index: Option<PathBuf>,
-    /// The nonce of the index of --index [default: 0 for a new one, else any]
+    /// The nonce of the index of --index [default: one that stands for
+    /// --hash where the index is new, else the one that it has]
     #[arg(long, value_name = "N", value_parser = parse_nonce, requires = "index")]
     pub(crate) nonce: Option<Nonce>,
     /// Where in the file of --index the index starts, in blocks of 4 KiB

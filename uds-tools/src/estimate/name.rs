@@ -1,9 +1,13 @@
 //! How a block gets its name, and which blocks need none.
 
-use uds_geometry::{NAME_BYTES, RecordName};
+use uds_geometry::{NAME_BYTES, Nonce, RecordName};
 
 /// Bytes of a block, VDO's and ours.
 pub(crate) const BLOCK_BYTES: usize = 4096;
+
+/// The nonce of an index that was made for BLAKE3's names: `blake3-1` in ASCII. An index does not
+/// know how names are made, and names of two hashes in one index never meet.
+pub(crate) const BLAKE3_NONCE: Nonce = Nonce::new(0x626c_616b_6533_2d31);
 
 /// The hash whose first 16 bytes name a block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -21,6 +25,14 @@ impl Naming {
         match self {
             Self::Murmur => "murmur",
             Self::Blake3 => "blake3",
+        }
+    }
+
+    /// The nonce of a new index for these names, where the user chose none.
+    pub(crate) fn nonce(self) -> Nonce {
+        match self {
+            Self::Murmur => Nonce::default(),
+            Self::Blake3 => BLAKE3_NONCE,
         }
     }
 

@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use uds_geometry::{Configuration, MemorySize, RecordData, RecordName};
-use uds_index::{Answer, Batch, CreateOptions, Index, IndexInfo, OpenOptions, Request, Statistics};
+use uds_geometry::{Configuration, MemorySize, Nonce, RecordData, RecordName};
+use uds_index::{
+    Answer, Batch, CreateOptions, Index, IndexInfo, OpenOptions, Request, SaveState, Statistics,
+};
 use uds_volume::{FileOptions, FileStorage, Storage, StorageError};
 
+use super::name::{BLAKE3_NONCE, Naming};
 use super::walk::Identity;
 use super::worker::{BATCH_NAMES, Poster};
 use crate::cli::EstimateArgs;
@@ -39,7 +42,7 @@ impl Target {
             Some(path) if is_free(path) => {
                 let making = Making {
                     memory: memory.unwrap_or(MemorySize::MB_256),
-                    nonce: arguments.nonce.unwrap_or_default(),
+                    nonce: arguments.nonce.unwrap_or_else(|| arguments.hash.nonce()),
                     offset: arguments.offset,
                     force: false,
                     sparse_file: false,
@@ -91,12 +94,41 @@ fn existing(path: &Path, arguments: &EstimateArgs) -> Result<Index, Failure> {
              or choose another file for --index"
         )));
     }
+    if arguments.nonce.is_none() {
+        check_hash(arguments.hash, &info)?;
+    }
     let options = OpenOptions {
         nonce: arguments.nonce,
         offset_blocks: arguments.offset,
         ..OpenOptions::default()
     };
     Ok(Index::open(storage, &options)?)
+}
+
+/// Refuses names that would find nothing in this index, as far as its nonce tells. Other nonces
+/// than ours say nothing about hashes; and whoever gives the nonce knows the index.
+fn check_hash(hash: Naming, info: &IndexInfo) -> Result<(), Failure> {
+    let holds_records = match &info.save {
+        SaveState::Clean(saved) => saved.closed_chapters() > 0 || saved.open_chapter_records > 0,
+        // It cannot be opened anyway.
+        _ => false,
+    };
+    let nonce = info.client_nonce;
+    match hash {
+        Naming::Murmur if nonce == BLAKE3_NONCE => Err(Failure::usage(format_args!(
+            "the index was made for --hash blake3, as its nonce says: names of murmur would find \
+             nothing in it. Add --hash blake3, or choose another file for --index; --nonce {nonce} \
+             says that you mean it"
+        ))),
+        Naming::Blake3 if nonce == Nonce::default() && holds_records => {
+            Err(Failure::usage(format_args!(
+                "the index was made for --hash murmur, as its nonce 0 says: names of blake3 would \
+                 find nothing in it. Leave --hash out, or choose another file for --index; \
+                 --nonce 0 says that you mean it"
+            )))
+        }
+        Naming::Murmur | Naming::Blake3 => Ok(()),
+    }
 }
 
 /// An index in a file that has no name any more, so that it vanishes however the process ends.

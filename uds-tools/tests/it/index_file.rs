@@ -84,6 +84,41 @@ fn an_empty_file_becomes_an_index() {
     assert_eq!(uds.estimate(&["--index", "kept", "tree"])["duplicate_blocks"], 50);
 }
 
+// Guards against an index with names of two hashes, which finds nothing and does not say why.
+#[test]
+fn an_index_remembers_its_hash() {
+    let uds = Uds::new();
+    uds.write("tree/one", &blocks(1..=50));
+    let estimate = |hash, name, more: &[&str]| {
+        let arguments = ["estimate", "--format", "json", "--hash", hash, "--index", name, "tree"];
+        uds.run(&[&arguments[..], more].concat())
+    };
+    assert_eq!(estimate("blake3", "by blake3", &[]).code, Some(0));
+    assert_eq!(estimate("murmur", "by murmur", &[]).code, Some(0));
+    let nonce = |name| uds.run(&["info", name, "--format", "json"]).json()["client_nonce"].clone();
+    assert_eq!(nonce("by blake3"), "0x626c616b65332d31");
+    assert_eq!(nonce("by murmur"), "0x0000000000000000");
+    let saved = |name| uds.run(&["info", name]).stdout;
+    let before = (saved("by blake3"), saved("by murmur"));
+    let words = ["made for --hash blake3", "Add --hash blake3", "--nonce 0x626c616b65332d31"];
+    estimate("murmur", "by blake3", &[]).failed(2, &words);
+    let words = ["made for --hash murmur", "Leave --hash out", "--nonce 0"];
+    estimate("blake3", "by murmur", &[]).failed(2, &words);
+    assert_eq!((saved("by blake3"), saved("by murmur")), before);
+    for (hash, name) in [("blake3", "by blake3"), ("murmur", "by murmur")] {
+        assert_eq!(estimate(hash, name, &[]).json()["duplicate_blocks"], 50, "{hash}");
+    }
+    // Whoever names the nonce knows what they do.
+    let mixed = estimate("murmur", "by blake3", &["--nonce", "0x626c616b65332d31"]).json();
+    assert_eq!(mixed["unique_blocks"], 50);
+    assert_eq!(estimate("blake3", "by murmur", &["--nonce", "0"]).json()["unique_blocks"], 50);
+    // Nobody's names are in an empty index, and nobody knows whose are under another nonce.
+    uds.run(&["create", "empty", "--memory", "256M", "--sparse-file"]);
+    assert_eq!(estimate("blake3", "empty", &[]).code, Some(0));
+    uds.small_index("other", 4, 10);
+    assert_eq!(estimate("blake3", "other", &[]).code, Some(0));
+}
+
 // Guards against an index file made for paths that cannot be read.
 #[test]
 fn no_index_is_made_for_nothing() {
