@@ -12,11 +12,15 @@
 //!    `duplicate_blocks / blocks`: neither depends on the order in which files are read.
 //! 3. No line of the text is wider than 60 columns, the index's path excepted.
 
+mod losses;
+
 use std::fmt::Write;
 use std::time::Duration;
 
 use serde::Serialize;
+use uds_index::Statistics;
 
+use self::losses::Losses;
 use super::failures::Failures;
 use super::name::{BLOCK_BYTES, Naming};
 use super::target::Target;
@@ -57,7 +61,8 @@ pub(crate) struct Report {
     pub(crate) bytes_saved: u64,
     pub(crate) saved_share: f64,
     pub(crate) zero_bytes: u64,
-    pub(crate) records_discarded: u64,
+    #[serde(flatten)]
+    pub(crate) losses: Losses,
     /// The memory size that would have held all records, if records were discarded and one would.
     pub(crate) memory_needed: Option<String>,
     pub(crate) index: IndexFacts,
@@ -89,16 +94,16 @@ impl Report {
         let (blocks, duplicates) = (totals.blocks.get(), totals.duplicate.get());
         let after = target.index.statistics();
         let index = IndexFacts::new(target, &after);
-        let discarded = after.records_forgotten.saturating_sub(target.before.records_forgotten);
+        let losses = Losses::between(&target.before, &after);
         // Every new name took a record, and so did every known one that was not in the open
         // chapter: it was moved there. In a larger window some of these would have been one.
         let records_before = records_in_index(target, &target.before);
-        let taken = |statistics: &uds_index::Statistics| {
+        let taken = |statistics: &Statistics| {
             statistics.posts_not_found + statistics.posts_found - statistics.posts_found_open
         };
         let needed = records_before + taken(&after).saturating_sub(taken(&target.before));
         let enough = needed.max(index.window_records);
-        let memory = (discarded > 0).then(|| memory_for_records(enough)).flatten();
+        let memory = (losses.records_discarded > 0).then(|| memory_for_records(enough)).flatten();
         Self {
             schema_version: SCHEMA_VERSION,
             interrupted,
@@ -118,7 +123,7 @@ impl Report {
             bytes_saved: (duplicates * block).min(totals.bytes.get()),
             saved_share: fraction(duplicates, blocks),
             zero_bytes: totals.zero.get() * block,
-            records_discarded: discarded,
+            losses,
             memory_needed: memory.map(|memory| memory.to_string()),
             index,
             seconds: 0.0,
@@ -140,9 +145,7 @@ impl Report {
             Some(Stage::Save) => "\nFAILED: the estimate is complete, the index is not saved.\n",
             None => "",
         });
-        if self.records_discarded > 0 {
-            let _ = self.write_warning(&mut text);
-        }
+        text.push_str(&self.losses.warning(self.memory_needed.as_deref()));
         text
     }
 
@@ -225,33 +228,10 @@ impl Report {
             units::share(index.records_in_index, index.window_records),
         )
     }
-
-    fn write_warning(&self, text: &mut String) -> std::fmt::Result {
-        let advice = match &self.memory_needed {
-            Some(memory) => format!("--memory {memory} would have held all of it."),
-            None => "No dense index is large enough to hold all of it.".into(),
-        };
-        let lines = [
-            "WARNING: THE INDEX WAS TOO SMALL FOR THIS DATA".to_owned(),
-            format!(
-                "It forgot {}, the oldest ones,",
-                units::counted(self.records_discarded, "record")
-            ),
-            "and did not see later duplicates of them.".to_owned(),
-            "The true saving may be higher.".to_owned(),
-            advice,
-        ];
-        let rule = "*".repeat(60);
-        writeln!(text, "\n{rule}")?;
-        for line in lines {
-            writeln!(text, "* {line:<56} *")?;
-        }
-        writeln!(text, "{rule}")
-    }
 }
 
 impl IndexFacts {
-    fn new(target: &Target, statistics: &uds_index::Statistics) -> Self {
+    fn new(target: &Target, statistics: &Statistics) -> Self {
         let configuration = target.index.configuration();
         let window = target.index.geometry().records_per_volume();
         let records = records_in_index(target, statistics);
@@ -268,7 +248,7 @@ impl IndexFacts {
 }
 
 /// Records of the closed chapters that are remembered, and of the open one.
-fn records_in_index(target: &Target, statistics: &uds_index::Statistics) -> u64 {
+fn records_in_index(target: &Target, statistics: &Statistics) -> u64 {
     let (newest, oldest) = (statistics.newest_chapter.get(), statistics.oldest_chapter.get());
     let per_chapter = u64::from(target.index.geometry().records_per_chapter());
     newest.saturating_sub(oldest) * per_chapter + statistics.open_chapter_records

@@ -1,6 +1,8 @@
 //! The text of a report.
 
-use super::{IndexFacts, Report, Stage};
+use uds_index::Statistics;
+
+use super::{IndexFacts, Losses, Report, Stage};
 
 fn report() -> Report {
     Report {
@@ -22,7 +24,7 @@ fn report() -> Report {
         bytes_saved: 34_000 * 4096,
         saved_share: 0.1,
         zero_bytes: 1234 * 4096,
-        records_discarded: 0,
+        losses: Losses::default(),
         memory_needed: None,
         index: IndexFacts {
             path: None,
@@ -61,13 +63,50 @@ fn a_report_with_everything_wrong() {
         hard_links_skipped: 1,
         symlinks_skipped: 2345,
         special_files_skipped: 17,
-        records_discarded: 1_234_567,
+        losses: Losses {
+            records_discarded: 1_234_567,
+            overflows: 12,
+            chapter_index_overflows: 3,
+            early_flushes: 4,
+        },
         memory_needed: Some("1G".into()),
         ..report()
     }
     .text();
     assert_fits(&text);
     insta::assert_snapshot!(text);
+}
+
+// Guards against records that are lost without a word while the window has room, and against
+// advice that would not help them.
+#[test]
+fn losses_without_a_full_window_are_told() {
+    let losses = Losses { overflows: 1, ..Losses::default() };
+    let text = Report { losses, ..report() }.text();
+    assert_fits(&text);
+    assert!(text.contains("WARNING: THE INDEX COULD NOT KEEP ALL RECORDS"), "{text}");
+    assert!(text.contains("It had no room for 1 record,"), "{text}");
+    assert!(!text.contains("TOO SMALL") && !text.contains("--memory"), "{text}");
+}
+
+// Guards against losses of earlier runs, and against two counters that are mixed up.
+#[test]
+fn losses_are_those_of_this_run() {
+    let mut before = Statistics::default();
+    (before.overflows, before.chapter_index_overflows, before.early_flushes) = (1, 2, 3);
+    let mut after = before.clone();
+    assert_eq!(Losses::between(&before, &after), Losses::default());
+    after.records_forgotten += 40;
+    after.overflows += 10;
+    after.chapter_index_overflows += 20;
+    after.early_flushes += 30;
+    let losses = Losses {
+        records_discarded: 40,
+        overflows: 10,
+        chapter_index_overflows: 20,
+        early_flushes: 30,
+    };
+    assert_eq!(Losses::between(&before, &after), losses);
 }
 
 // Guards against a result that looks wrong where only the index could not be kept.
@@ -86,7 +125,12 @@ fn a_report_of_exabytes_fits() {
         files_scanned: 999_999_999_999,
         blocks: u64::MAX / 65536,
         unique_blocks: u64::MAX / 65536,
-        records_discarded: u64::MAX / 65536,
+        losses: Losses {
+            records_discarded: u64::MAX / 65536,
+            overflows: u64::MAX / 65536,
+            chapter_index_overflows: 1,
+            early_flushes: u64::MAX / 65536,
+        },
         memory_needed: None,
         seconds: 123_456_789.0,
         ..report()
