@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 
-use crate::support::{Ran, Uds, skipped};
+use crate::support::{Uds, finish, skipped};
 
 // Guards the help: each command with examples, and the exit codes everywhere.
 #[test]
@@ -79,8 +79,7 @@ fn a_closed_pipe_is_no_failure() {
     let uds = Uds::new();
     let (writer, reader) = UnixStream::pair().unwrap();
     drop(reader);
-    let output = uds.command(&["size"]).stdout(Stdio::from(OwnedFd::from(writer))).output();
-    let ran = Ran::from(output.unwrap());
+    let ran = finish(uds.command(&["size"]).stdout(Stdio::from(OwnedFd::from(writer))));
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
 }
 
@@ -91,6 +90,6 @@ fn a_full_output_is_a_failure() {
     let Ok(full) = OpenOptions::new().write(true).open("/dev/full") else {
         return skipped("a_full_output_is_a_failure", "there is no /dev/full");
     };
-    let ran = Ran::from(uds.command(&["size"]).stdout(full).output().unwrap());
+    let ran = finish(uds.command(&["size"]).stdout(full));
     ran.failed(3, &["standard output", "No space left"]);
 }

@@ -10,7 +10,7 @@ use uds_geometry::{RecordData, RecordName};
 use uds_index::{Batch, Index, OpenOptions};
 use uds_volume::FileStorage;
 
-use crate::support::{Uds, blocks, fingerprint};
+use crate::support::{Uds, alone, blocks, fingerprint};
 
 /// Runs every command that opens an existing index; all must fail alike.
 #[track_caller]
@@ -88,12 +88,12 @@ fn an_index_that_is_in_use() {
     refused(&uds, "index", 3, &["index", "in use"]);
     let create = ["create", "index", "--memory", "256M", "--force"];
     uds.run(&create).failed(3, &["index", "in use"]);
-    drop(holder);
+    alone(|| drop(holder));
     let reader = FileStorage::open_read_only(&path).unwrap();
     assert_eq!(uds.run(&["info", "index"]).code, Some(0), "readers share");
     uds.write("data/file", &blocks(1..10));
     uds.run(&["estimate", "--index", "index", "data"]).failed(3, &["in use"]);
-    drop(reader);
+    alone(|| drop(reader));
 }
 
 /// The places of the headers of both save slots, which lie at the end.
@@ -157,7 +157,7 @@ fn an_index_that_was_not_closed() {
     let index = index.unwrap();
     index.run(&mut batch).unwrap();
     index.flush().unwrap();
-    drop(index);
+    alone(|| drop(index));
     unusable(
         &uds,
         "index",

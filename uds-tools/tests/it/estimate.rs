@@ -4,9 +4,9 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use crate::support::{BLOCK, Ran, Uds, block, blocks, skipped};
+use crate::support::{BLOCK, Ran, Uds, alone, block, blocks, skipped, start};
 
 /// The text with what differs from run to run replaced: time and rate.
 fn steady(text: &str) -> String {
@@ -111,15 +111,18 @@ fn run_unprivileged(uds: &Uds, arguments: &[&str]) -> Option<Ran> {
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).ok()?;
     fs::set_permissions(uds.directory.path(), fs::Permissions::from_mode(0o777)).ok()?;
     let program = place.path().join("uds");
-    fs::copy(env!("CARGO_BIN_EXE_uds"), &program).ok()?;
-    let output = Command::new(&program)
+    // A file that is open for writing cannot be run.
+    alone(|| fs::copy(env!("CARGO_BIN_EXE_uds"), &program)).ok()?;
+    let mut command = Command::new(&program);
+    command
         .args(arguments)
         .current_dir(uds.directory.path())
         .env("TMPDIR", uds.directory.path())
-        .uid(65534)
-        .output();
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .uid(65534);
     // Where the build lies in a directory that is closed to others, this cannot be tested.
-    Some(output.ok()?.into())
+    Some(start(&mut command).ok()?.wait_with_output().ok()?.into())
 }
 
 // Guards against a scan that ends at the first unreadable file, or hides it.

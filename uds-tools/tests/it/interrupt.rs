@@ -3,14 +3,14 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use uds_geometry::{Configuration, LayoutSizes, MemorySize};
 
-use crate::support::{Ran, Uds, blocks};
+use crate::support::{self, Ran, Uds, blocks};
 
 /// Files whose reading takes many seconds and no disk: holes that must be looked for.
 fn endless_tree(uds: &Uds) {
@@ -41,8 +41,7 @@ fn wait_until_watching(child: &Child) {
 
 /// Starts the program and waits until it watches for signals.
 fn start(uds: &Uds, arguments: &[&str]) -> Child {
-    let child =
-        uds.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child = support::start(&mut uds.command(arguments)).unwrap();
     wait_until_watching(&child);
     child
 }

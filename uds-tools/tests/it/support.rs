@@ -1,10 +1,10 @@
 //! Running the command, and making files for it.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::Value;
 use uds_geometry::{
@@ -14,6 +14,27 @@ use uds_index::{Batch, CreateOptions, Index};
 use uds_volume::FileStorage;
 
 pub(crate) const BLOCK: usize = 4096;
+
+/// Held by all who start a program, and by one alone who closes a file that others are to open: a
+/// program that is about to start has a copy of every open file, and of its lock, for a moment.
+static STARTING: RwLock<()> = RwLock::new(());
+
+/// Starts a program.
+pub(crate) fn start(command: &mut Command) -> io::Result<Child> {
+    let _starting = STARTING.read().unwrap_or_else(PoisonError::into_inner);
+    command.spawn()
+}
+
+/// Runs a program to its end.
+pub(crate) fn finish(command: &mut Command) -> Ran {
+    start(command).unwrap().wait_with_output().unwrap().into()
+}
+
+/// Does something while no program is about to start.
+pub(crate) fn alone<T>(act: impl FnOnce() -> T) -> T {
+    let _nobody_starts = STARTING.write().unwrap_or_else(PoisonError::into_inner);
+    act()
+}
 
 /// The program under test, with a temporary directory of its own on the disk of the build.
 pub(crate) struct Uds {
@@ -46,12 +67,14 @@ impl Uds {
             .args(arguments)
             .current_dir(self.directory.path())
             .env("TMPDIR", self.directory.path())
-            .stdin(Stdio::null());
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
-        self.command(arguments).output().unwrap().into()
+        finish(&mut self.command(arguments))
     }
 
     /// Runs it under a limit that a shell sets: `ulimit -f` for the size of the files that it
@@ -63,7 +86,7 @@ impl Uds {
         let mut shell = Command::new("sh");
         shell.args(["-c", &script]).arg(program.get_program()).args(program.get_args());
         shell.current_dir(self.directory.path()).env("TMPDIR", self.directory.path());
-        shell.stdin(Stdio::null()).output().unwrap().into()
+        finish(shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))
     }
 
     /// Runs `estimate --format json` and gives the JSON object; the run must succeed.
@@ -93,9 +116,9 @@ impl Uds {
         };
         let configuration = Configuration::custom(&custom).unwrap();
         let bytes = LayoutSizes::new(&configuration.geometry()).unwrap().total_bytes();
-        let storage = FileStorage::create(&path, bytes).unwrap();
+        let storage = Arc::new(FileStorage::create(&path, bytes).unwrap());
         let options = CreateOptions { nonce: Nonce::new(77), ..CreateOptions::default() };
-        let index = Index::create(Arc::new(storage), &configuration, &options).unwrap();
+        let index = Index::create(storage.clone(), &configuration, &options).unwrap();
         let mut batch = Batch::new();
         for number in 0..records {
             let name = RecordName::of_block(format!("record {number}").as_bytes());
@@ -103,6 +126,7 @@ impl Uds {
         }
         index.run(&mut batch).unwrap();
         index.close().unwrap();
+        alone(|| drop(storage));
         path
     }
 }
@@ -138,7 +162,7 @@ impl From<Output> for Ran {
 /// Says that a test could not test anything here. Not `eprintln!`, which nobody sees in a test that
 /// passes.
 pub(crate) fn skipped(test: &str, reason: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "SKIPPED {test}: {reason}");
+    let _ = writeln!(io::stderr().lock(), "SKIPPED {test}: {reason}");
 }
 
 /// The bytes of a file, reduced to what two equal files share.
