@@ -91,9 +91,9 @@ impl<H> Buffer<H> {
 impl<H> PageCache<H> {
     /// An empty cache of the size that the geometry asks for.
     ///
-    /// All buffers come from the thread that makes the cache, and are not touched before their first
-    /// use. Were each allocated by the thread that first needs it, allocators with an arena a
-    /// thread would keep those of a closed index in the arenas of dead threads.
+    /// All buffers come from the thread that makes the cache, and are not touched before their
+    /// first use. Were each allocated by the thread that first needs it, allocators with an arena
+    /// a thread would keep those of a closed index in the arenas of dead threads.
     pub(crate) fn new(geometry: &Geometry) -> Self {
         let page_bytes = geometry.bytes_per_page() as usize;
         let slots = (0..geometry.cache_slots())
