@@ -5,24 +5,43 @@ use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use uds_volume::{FileKind, FileOptions, FileStorage, Storage, StorageError};
 
 /// The variable that names the file for a test that runs again in a child process.
 const CHILD_PATH: &str = "UDS_VOLUME_TEST_PATH";
 
+/// Held alone by whoever starts a program, and shared by all who close a file and open it again: a
+/// program that is about to start has a copy of every open file, and of its lock, for a moment.
+static STARTING: RwLock<()> = RwLock::new(());
+
+/// While this is held no program is about to start.
+fn quiet() -> RwLockReadGuard<'static, ()> {
+    STARTING.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs a program to its end.
+fn finish(command: &mut Command) -> Output {
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let starting = STARTING.write().unwrap_or_else(PoisonError::into_inner);
+    let child = command.spawn().expect("there is such a program");
+    drop(starting);
+    child.wait_with_output().expect("its output can be read")
+}
+
 /// Runs a child test of this binary in a shell, after `prelude`.
 fn run_child(test: &str, path: &Path, prelude: &str) -> Output {
     let this = std::env::current_exe().expect("a test knows its binary");
-    Command::new("sh")
-        .arg("-c")
-        .arg(format!("{prelude} exec \"$0\" --exact \"$1\" --ignored --nocapture"))
-        .arg(this)
-        .arg(test)
-        .env(CHILD_PATH, path)
-        .output()
-        .expect("there is a shell")
+    finish(
+        Command::new("sh")
+            .arg("-c")
+            .arg(format!("{prelude} exec \"$0\" --exact \"$1\" --ignored --nocapture"))
+            .arg(this)
+            .arg(test)
+            .env(CHILD_PATH, path),
+    )
 }
 
 fn assert_passed(output: &Output) {
@@ -34,6 +53,7 @@ fn assert_passed(output: &Output) {
 // Guards the create path: the size, the space behind it, and zeroes to start with.
 #[test]
 fn a_new_file_has_its_size_and_its_space() {
+    let _quiet = quiet();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("index");
     let storage = FileStorage::create(&path, 1 << 20).unwrap();
@@ -53,6 +73,7 @@ fn a_new_file_has_its_size_and_its_space() {
 // Guards written data against a reopening that finds something else, at any alignment.
 #[test]
 fn what_was_written_is_read_after_a_reopening() {
+    let _quiet = quiet();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("index");
     let bytes: Vec<u8> = (0..100_000_u32).map(|number| (number * 7 / 3) as u8).collect();
@@ -73,6 +94,7 @@ fn what_was_written_is_read_after_a_reopening() {
 // Guards an existing index against a create that would wipe it out.
 #[test]
 fn an_existing_file_is_overwritten_on_request_only() {
+    let _quiet = quiet();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("precious");
     fs::write(&path, b"precious").unwrap();
@@ -90,6 +112,7 @@ fn an_existing_file_is_overwritten_on_request_only() {
 // Guards against two writers, and a writer under a reader, in one process (F9).
 #[test]
 fn a_second_opener_is_told_at_once() {
+    let _quiet = quiet();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("index");
     let writer = FileStorage::create(&path, 4096).unwrap();
@@ -116,7 +139,10 @@ fn a_second_process_is_told_at_once() {
     let path = directory.path().join("index");
     let writer = FileStorage::create(&path, 4096).unwrap();
     assert_passed(&run_child("files::child_finds_the_file_in_use", &path, ""));
-    drop(writer);
+    {
+        let _quiet = quiet();
+        drop(writer);
+    }
     // The child keeps its lock until it is killed; the lock dies with it.
     let output = run_child("files::child_dies_with_the_lock", &path, "");
     assert!(!output.status.success());
@@ -142,6 +168,7 @@ fn child_dies_with_the_lock() {
 // Guards a race of creators and openers: at most one may hold the file (F9).
 #[test]
 fn of_many_creators_one_wins() {
+    let _quiet = quiet();
     let directory = tempfile::tempdir().unwrap();
     for round in 0..50 {
         let path = directory.path().join(round.to_string());
@@ -157,6 +184,7 @@ fn of_many_creators_one_wins() {
 // Guards the full disk: a clear error that says how much is missing, and no half-made file (F6).
 #[test]
 fn a_file_too_large_for_its_file_system_is_not_left_behind() {
+    let _quiet = quiet();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("index");
     let error = FileStorage::create(&path, 1 << 60).unwrap_err();
@@ -201,6 +229,7 @@ fn child_creates_beyond_its_limit() {
 // nobody else can take in between.
 #[test]
 fn a_file_grows_in_place() {
+    let _quiet = quiet();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("index");
     fs::write(&path, b"precious").unwrap();
@@ -254,7 +283,10 @@ fn a_file_that_cannot_grow_keeps_its_length() {
         assert_eq!(storage.len(), 8);
         assert_eq!(fs::read(&path).unwrap(), b"precious");
     }
-    drop(storage);
+    {
+        let _quiet = quiet();
+        drop(storage);
+    }
     let prelude = "trap '' XFSZ; ulimit -f 64;";
     assert_passed(&run_child("files::child_grows_beyond_its_limit", &path, prelude));
     assert_eq!(fs::read(&path).unwrap(), b"precious");
@@ -277,7 +309,7 @@ fn child_grows_beyond_its_limit() {
 fn directories_and_pipes_are_refused() {
     let directory = tempfile::tempdir().unwrap();
     let pipe = directory.path().join("pipe");
-    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert!(finish(Command::new("mkfifo").arg(&pipe)).status.success());
     let cases = [
         (directory.path(), FileKind::Directory),
         (Path::new("/dev/null"), FileKind::CharacterDevice),
@@ -301,6 +333,7 @@ fn directories_and_pipes_are_refused() {
 // Guards the errors that people meet first: no such file, no such directory, a dangling link.
 #[test]
 fn missing_files_are_named() {
+    let _quiet = quiet();
     let directory = tempfile::tempdir().unwrap();
     let missing = directory.path().join("missing");
     let error = FileStorage::open(&missing).unwrap_err();
@@ -317,6 +350,7 @@ fn missing_files_are_named() {
 // Guards read-only files: readable, and a writer is told why not.
 #[test]
 fn a_read_only_file_can_be_read() {
+    let _quiet = quiet();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("index");
     drop(FileStorage::create(&path, 4096).unwrap());
@@ -336,6 +370,7 @@ fn a_read_only_file_can_be_read() {
 // Guards against zeroes for what a truncation took away while the file was open.
 #[test]
 fn a_truncated_file_is_an_error_and_not_zeroes() {
+    let _quiet = quiet();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("index");
     let storage = FileStorage::create(&path, 8192).unwrap();
