@@ -66,28 +66,26 @@ pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {
         stop: &stop,
     };
     let mut progress = Progress::new(arguments.quiet, &arguments.paths, walk(), &stop);
-    let scanned = pipeline::run(
-        &scan,
-        walk(),
-        || IndexPoster::new(&target.index),
-        || progress.update(&totals),
-    );
+    let scanned =
+        pipeline::run(&scan, walk(), || IndexPoster::new(&target), || progress.update(&totals));
     progress.finish();
     // From here on a first Ctrl-C comes too late to be obeyed, and changes nothing.
     let interrupted = stop.is_wished();
     let mut report = Report::new(&totals, &failures, &target, arguments.hash, interrupted);
     let scanned = scanned.map_err(|failure| target.explain(failure));
+    let looked_up = target.check_lookups(totals.failed.get());
     // An index that could not answer can perhaps be saved; what it was told before is not lost.
     let saved = target.finish();
-    report.failed = match (&scanned, &saved) {
-        (Err(_), _) => Some(Stage::Scan),
-        (Ok(()), Err(_)) => Some(Stage::Save),
-        (Ok(()), Ok(())) => None,
+    report.failed = match (&scanned, &saved, &looked_up) {
+        (Err(_), ..) => Some(Stage::Scan),
+        (_, Err(_), _) => Some(Stage::Save),
+        (.., Err(_)) => Some(Stage::Lookup),
+        (Ok(()), Ok(()), Ok(())) => None,
     };
     report.seconds = start.elapsed().as_secs_f64();
     let printed = print(arguments.format, || report.text(), &report);
     failures.report();
-    scanned.and(saved).and(printed)?;
+    scanned.and(saved).and(looked_up).and(printed)?;
     Ok(match (interrupted, failures.count()) {
         (true, _) => Exit::Interrupted,
         (false, 0) => Exit::Done,

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use uds_geometry::{Configuration, LayoutSizes};
 use uds_index::{ErrorKind, IndexError};
@@ -11,7 +12,14 @@ use crate::exit::{Exit, Failure};
 
 impl From<IndexError> for Failure {
     fn from(error: IndexError) -> Self {
-        let exit = match (&error, error.kind()) {
+        Arc::new(error).into()
+    }
+}
+
+impl From<Arc<IndexError>> for Failure {
+    fn from(error: Arc<IndexError>) -> Self {
+        let error = cause(error);
+        let exit = match (&*error, error.kind()) {
             (IndexError::Storage(error), _) => exit_for(error),
             (
                 _,
@@ -24,6 +32,19 @@ impl From<IndexError> for Failure {
             _ => Exit::InputOutput,
         };
         Self::new(exit, error)
+    }
+}
+
+/// The failure that others followed from: what a batch of requests or a poisoned index adds to it
+/// tells a user of the command nothing.
+fn cause(mut error: Arc<IndexError>) -> Arc<IndexError> {
+    loop {
+        error = match &*error {
+            IndexError::RequestsFailed { source: cause, .. } | IndexError::Poisoned { cause } => {
+                Arc::clone(cause)
+            }
+            _ => return error,
+        };
     }
 }
 
@@ -60,7 +81,7 @@ pub(crate) fn file_bytes(configuration: &Configuration, offset: u64) -> Result<u
 
 /// Puts the file that a failure is about before it, unless the failure names it itself.
 pub(crate) fn about_file(failure: Failure, path: &Path) -> Failure {
-    let error = match failure.source::<IndexError>() {
+    let error = match failure.source::<Arc<IndexError>>().map(|error| &**error) {
         Some(IndexError::Storage(error)) => Some(error),
         _ => failure.source::<StorageError>(),
     };

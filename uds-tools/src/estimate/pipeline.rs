@@ -47,7 +47,7 @@ pub(crate) struct Scan<'a> {
 }
 
 /// Reads everything that `walk` finds, with a poster for each worker, and calls `watch` now and
-/// then. The error is that of the first poster that failed.
+/// then. The error is that of the first poster that cannot go on.
 pub(crate) fn run<P: Poster + Send>(
     scan: &Scan<'_>,
     walk: Walk,

@@ -7,7 +7,7 @@
 //!
 //! # Invariants
 //!
-//! 1. `blocks = zero_blocks + unique_blocks + duplicate_blocks`, unless `failed` is `scan`.
+//! 1. `blocks = zero_blocks + unique_blocks + duplicate_blocks + blocks_failed`.
 //! 2. `bytes_saved = min(4096 * duplicate_blocks, bytes_scanned)`, and `saved_share` is
 //!    `duplicate_blocks / blocks`: neither depends on the order in which files are read.
 //! 3. No line of the text is wider than 60 columns, the index's path excepted.
@@ -37,6 +37,9 @@ pub(crate) enum Stage {
     Scan,
     /// When it was to be saved at the end.
     Save,
+    /// On some of the blocks, whose names it could not look up. All the others are counted, and the
+    /// index is saved.
+    Lookup,
 }
 
 /// The JSON object.
@@ -58,6 +61,8 @@ pub(crate) struct Report {
     pub(crate) zero_blocks: u64,
     pub(crate) unique_blocks: u64,
     pub(crate) duplicate_blocks: u64,
+    /// Blocks that the index could not look up: neither unique nor duplicate.
+    pub(crate) blocks_failed: u64,
     pub(crate) bytes_saved: u64,
     pub(crate) saved_share: f64,
     pub(crate) zero_bytes: u64,
@@ -120,6 +125,7 @@ impl Report {
             zero_blocks: totals.zero.get(),
             unique_blocks: totals.unique.get(),
             duplicate_blocks: duplicates,
+            blocks_failed: totals.failed.get(),
             bytes_saved: (duplicates * block).min(totals.bytes.get()),
             saved_share: fraction(duplicates, blocks),
             zero_bytes: totals.zero.get() * block,
@@ -143,6 +149,7 @@ impl Report {
         text.push_str(match self.failed {
             Some(Stage::Scan) => "\nFAILED: the index failed; this covers only a part.\n",
             Some(Stage::Save) => "\nFAILED: the estimate is complete, the index is not saved.\n",
+            Some(Stage::Lookup) => "\nFAILED: the index could not look up some of the blocks.\n",
             None => "",
         });
         text.push_str(&self.losses.warning(self.memory_needed.as_deref()));
@@ -192,6 +199,9 @@ impl Report {
         row("  unique", self.unique_blocks)?;
         row("  duplicate", self.duplicate_blocks)?;
         row("  zero", self.zero_blocks)?;
+        if self.blocks_failed > 0 {
+            row("  FAILED", self.blocks_failed)?;
+        }
         writeln!(
             text,
             "\nSAVED      {} by deduplication, {}",

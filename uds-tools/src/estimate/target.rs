@@ -3,23 +3,25 @@
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use uds_geometry::{Configuration, MemorySize, Nonce, RecordData, RecordName};
 use uds_index::{
-    Answer, Batch, CreateOptions, Index, IndexInfo, OpenOptions, Request, SaveState, Statistics,
+    Answer, Batch, CreateOptions, ErrorKind, Index, IndexError, IndexInfo, OpenOptions, SaveState,
+    Statistics,
 };
 use uds_volume::{FileOptions, FileStorage, Storage, StorageError};
 
 use super::name::{BLAKE3_NONCE, Naming};
 use super::walk::Identity;
-use super::worker::{BATCH_NAMES, Poster};
+use super::worker::{BATCH_NAMES, Posted, Poster};
 use crate::cli::EstimateArgs;
 use crate::create::{self, Making};
 use crate::exit::{Exit, Failure};
 use crate::stop::Stop;
 use crate::storage::{about_file, file_bytes, is_free};
+use crate::units;
 
 /// An open index, and what it is to be called.
 pub(crate) struct Target {
@@ -28,6 +30,8 @@ pub(crate) struct Target {
     pub(crate) path: Option<PathBuf>,
     /// Statistics when it was opened, to tell this run's work from earlier ones'.
     pub(crate) before: Statistics,
+    /// Why the first name that could not be looked up could not.
+    failure: OnceLock<Arc<IndexError>>,
 }
 
 impl Target {
@@ -52,7 +56,7 @@ impl Target {
             Some(path) => existing(path, arguments).map_err(|failure| about_file(failure, path))?,
         };
         let before = index.statistics();
-        Ok(Self { index, path: arguments.index.clone(), before })
+        Ok(Self { index, path: arguments.index.clone(), before, failure: OnceLock::new() })
     }
 
     /// The file of the index, which must not be estimated itself.
@@ -71,6 +75,14 @@ impl Target {
             Some(path) => about_file(failure, path),
             None => failure.about("the temporary index; --temp-dir chooses another place for it"),
         }
+    }
+
+    /// Says why the index could not look up `blocks` blocks, if there are any.
+    pub(crate) fn check_lookups(&self, blocks: u64) -> Result<(), Failure> {
+        let Some(error) = self.failure.get() else { return Ok(()) };
+        let blocks = units::counted(blocks, "block");
+        let what = format!("{blocks} could not be looked up");
+        Err(self.explain(Failure::from(Arc::clone(error)).about(what)))
     }
 
     /// Saves an index of `--index`; a temporary one vanishes.
@@ -166,14 +178,14 @@ fn unnamed_file(directory: &Path, bytes: u64) -> Result<FileStorage, StorageErro
 
 /// Posts a worker's names to the index.
 pub(crate) struct IndexPoster<'a> {
-    index: &'a Index,
+    target: &'a Target,
     batch: Batch,
 }
 
 impl<'a> IndexPoster<'a> {
-    pub(crate) fn new(index: &'a Index) -> Self {
+    pub(crate) fn new(target: &'a Target) -> Self {
         // A chunk is added as a whole, so that a batch may grow a little beyond its mark.
-        Self { index, batch: Batch::with_capacity(2 * BATCH_NAMES) }
+        Self { target, batch: Batch::with_capacity(2 * BATCH_NAMES) }
     }
 }
 
@@ -186,11 +198,32 @@ impl Poster for IndexPoster<'_> {
         self.batch.len()
     }
 
-    fn post(&mut self) -> Result<u64, Failure> {
-        self.index.run(&mut self.batch)?;
-        let answers = self.batch.requests().iter().filter_map(Request::answer);
-        let known = answers.filter(|answer| matches!(answer, Ok(Answer::Found { .. }))).count();
+    fn post(&mut self) -> Posted {
+        let mut posted = Posted::default();
+        let count = self.batch.len() as u64;
+        let outcome = self.target.index.run(&mut self.batch);
+        for answer in self.batch.answers().flatten() {
+            match answer {
+                Ok(Answer::Found { .. }) => posted.known += 1,
+                Ok(Answer::Absent) => posted.new += 1,
+                Err(error) if is_final(error) => {
+                    posted.end.get_or_insert_with(|| Arc::clone(error).into());
+                }
+                // One name cannot be looked up: the next one perhaps can.
+                Err(error) => drop(self.target.failure.set(Arc::clone(error))),
+            }
+        }
+        posted.failed = count - posted.known - posted.new;
+        // Where the batch was not taken at all, no request says why.
+        if let Some(error) = outcome.err().filter(is_final) {
+            posted.end.get_or_insert_with(|| error.into());
+        }
         self.batch.clear();
-        Ok(known as u64)
+        posted
     }
+}
+
+/// Whether every further request would fail too.
+fn is_final(error: &IndexError) -> bool {
+    matches!(error.kind(), ErrorKind::Poisoned | ErrorKind::Closed | ErrorKind::Bug)
 }

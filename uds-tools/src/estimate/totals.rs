@@ -2,8 +2,8 @@
 //!
 //! # Invariants
 //!
-//! 1. `blocks = zero + unique + duplicate` once all workers have ended. While they run, blocks that
-//!    were read but not yet posted are missing from `unique` and `duplicate`.
+//! 1. `blocks = zero + unique + duplicate + failed` once all workers have ended. While they run, blocks that
+//!    were read but not yet posted are missing from the latter three.
 //! 2. Every counter is written by any worker or the walker with relaxed additions and means
 //!    something exact only after these threads were joined.
 
@@ -38,6 +38,8 @@ pub(crate) struct Totals {
     pub(crate) unique: Counter,
     /// Blocks that the index knew.
     pub(crate) duplicate: Counter,
+    /// Blocks that the index could not look up.
+    pub(crate) failed: Counter,
     /// Further names of files that were counted already.
     pub(crate) hard_links: Counter,
     /// Symbolic links that were not followed.

@@ -3,8 +3,8 @@
 //! # Invariants
 //!
 //! 1. The buffer and the batch are made once; nothing is allocated for a block, a chunk or a file.
-//! 2. Every block is counted as zero, or posted and counted as unique or duplicate when its
-//!    batch is answered.
+//! 2. Every block is counted as zero, or posted and counted as unique, duplicate or failed when
+//!    its batch is answered.
 
 use uds_geometry::{RecordData, RecordName};
 
@@ -26,8 +26,21 @@ pub(crate) trait Poster {
     /// How many names wait in the batch.
     fn waiting(&self) -> usize;
 
-    /// Posts the batch, empties it, and says how many of its names were known.
-    fn post(&mut self) -> Result<u64, Failure>;
+    /// Posts the batch, empties it, and says what became of its names.
+    fn post(&mut self) -> Posted;
+}
+
+/// What became of the names of a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Posted {
+    /// Names that were not known.
+    pub(crate) new: u64,
+    /// Names that were.
+    pub(crate) known: u64,
+    /// Names of which that could not be told.
+    pub(crate) failed: u64,
+    /// Why no further batch need be posted, if it is so.
+    pub(crate) end: Option<Failure>,
 }
 
 /// A worker and its buffers.
@@ -110,11 +123,11 @@ impl<'a, P: Poster> Worker<'a, P> {
     }
 
     fn post(&mut self) -> Result<(), Failure> {
-        let posted = self.poster.waiting() as u64;
-        let known = self.poster.post()?;
-        self.totals.duplicate.add(known);
-        self.totals.unique.add(posted - known);
-        Ok(())
+        let posted = self.poster.post();
+        self.totals.unique.add(posted.new);
+        self.totals.duplicate.add(posted.known);
+        self.totals.failed.add(posted.failed);
+        posted.end.map_or(Ok(()), Err)
     }
 
     fn note_failure(&self, piece: &Piece, error: &std::io::Error) {

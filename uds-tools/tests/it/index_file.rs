@@ -1,7 +1,7 @@
 //! `uds estimate --index`: an index that is kept.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 
 use crate::support::{Uds, blocks, fingerprint};
 
@@ -141,4 +141,36 @@ fn a_wrong_memory_or_nonce_changes_nothing() {
     assert_eq!(fingerprint(&path), before);
     uds.estimate(&["--index", "small", "--nonce", "77", "tree"]);
     assert_ne!(fingerprint(&path), before, "the right nonce extends it");
+}
+
+// Guards an index, and the hours of a run, against one damaged page: the blocks that need it are
+// told as failed, and all the others are counted and kept.
+#[test]
+fn a_damaged_page_costs_only_the_blocks_that_need_it() {
+    let uds = Uds::new();
+    let path = uds.small_index("kept", 16, 0);
+    uds.write("old/data", &blocks(1..=3000));
+    uds.write("both/data", &blocks(1..=6000));
+    assert_eq!(uds.estimate(&["--index", "kept", "old"])["unique_blocks"], 3000);
+    // The first chapter lies behind two blocks and a page of 32 KiB.
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.write_all_at(&[0xff; 1000], 8192 + 32768).unwrap();
+    let run = ["estimate", "--index", "kept", "--format", "json", "both"];
+    let ran = uds.run(&run);
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    let json = ran.json();
+    let field = |name: &str| json[name].as_u64().unwrap();
+    let failed = field("blocks_failed");
+    assert!(failed > 0 && failed <= 1024, "a chapter at most: {failed}");
+    assert_eq!(field("duplicate_blocks") + failed, 3000);
+    assert_eq!(field("unique_blocks"), 3000);
+    assert_eq!((&json["failed"], &json["interrupted"]), (&"lookup".into(), &false.into()));
+    assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    for words in ["uds: kept: ", "could not be looked up: index page 0 of slot 0", "is damaged"] {
+        assert!(ran.stderr.contains(words), "{words:?} is not in {}", ran.stderr);
+    }
+    assert_eq!(uds.run(&["info", "kept"]).code, Some(0), "it was saved");
+    let ran = uds.run(&["estimate", "--index", "kept", "both"]);
+    assert!(ran.stdout.contains("FAILED: the index could not look up"), "{ran:?}");
+    assert!(ran.stdout.contains("  FAILED   "), "{ran:?}");
 }

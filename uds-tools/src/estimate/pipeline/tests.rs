@@ -13,7 +13,7 @@ use crate::estimate::failures::Failures;
 use crate::estimate::name::Naming;
 use crate::estimate::totals::{Counter, Totals};
 use crate::estimate::walk::Walk;
-use crate::estimate::worker::Poster;
+use crate::estimate::worker::{Posted, Poster};
 use crate::exit::{Exit, Failure};
 use crate::stop::Stop;
 
@@ -33,12 +33,16 @@ impl Poster for ExactPoster<'_> {
         self.batch.len()
     }
 
-    fn post(&mut self) -> Result<u64, Failure> {
+    fn post(&mut self) -> Posted {
+        let count = self.batch.len() as u64;
         if self.batch.len() > self.patience {
-            return Err(Failure::usage("out of patience"));
+            self.batch.clear();
+            let end = Some(Failure::usage("out of patience"));
+            return Posted { failed: count, end, ..Posted::default() };
         }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(self.batch.drain(..).filter(|name| !known.insert(*name)).count() as u64)
+        let found = self.batch.drain(..).filter(|name| !known.insert(*name)).count() as u64;
+        Posted { new: count - found, known: found, ..Posted::default() }
     }
 }
 

@@ -21,6 +21,7 @@ fn report() -> Report {
         zero_blocks: 1234,
         unique_blocks: 304_766,
         duplicate_blocks: 34_000,
+        blocks_failed: 0,
         bytes_saved: 34_000 * 4096,
         saved_share: 0.1,
         zero_bytes: 1234 * 4096,
