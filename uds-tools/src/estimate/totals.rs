@@ -2,8 +2,8 @@
 //!
 //! # Invariants
 //!
-//! 1. `blocks = zero + unique + duplicate + failed` once all workers have ended. While they run, blocks that
-//!    were read but not yet posted are missing from the latter three.
+//! 1. `blocks = zero + unique + duplicate + failed` once all workers have ended. While they run,
+//!    blocks that were read but not yet posted are missing from the latter three.
 //! 2. Every counter is written by any worker or the walker with relaxed additions and means
 //!    something exact only after these threads were joined.
 
