@@ -212,6 +212,32 @@ pub enum IndexError {
     Stream(#[source] io::Error),
 }
 
+/// A structure on storage that is being read, and the block where it begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    pub(crate) structure: &'static str,
+    pub(crate) block: u64,
+}
+
+impl Reading {
+    /// The error of a field that holds what it cannot hold.
+    pub(crate) fn corrupt(self, field: &'static str, found: u64, expected: u64) -> IndexError {
+        let Self { structure, block } = self;
+        IndexError::Corrupt { structure, block, field, found, expected }
+    }
+
+    /// Checks that a field holds just what it must.
+    pub(crate) fn check(
+        self,
+        field: &'static str,
+        found: impl Into<u64>,
+        expected: impl Into<u64>,
+    ) -> Result<(), IndexError> {
+        let (found, expected) = (found.into(), expected.into());
+        if found == expected { Ok(()) } else { Err(self.corrupt(field, found, expected)) }
+    }
+}
+
 /// A number in a message: those that are codes, and mean nothing as amounts, in hexadecimal.
 struct Shown(&'static str, u64);
 

@@ -8,7 +8,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::region_table::Block;
 use crate::IndexError;
-use crate::error::leading_bytes;
+use crate::error::{Reading, leading_bytes};
 
 const MAGIC: [u8; 5] = *b"ALBIC";
 const VERSION: [u8; 5] = *b"06.02";
@@ -67,26 +67,13 @@ impl ConfigBlock {
     /// [`IndexError::Corrupt`] where the magic or the version is wrong (a super block of version 3
     /// goes with `06.02`) or the numbers describe no possible index.
     pub(super) fn decode(block: &Block, place: u64) -> Result<Self, IndexError> {
-        let corrupt = |field, found: u64, expected: u64| IndexError::Corrupt {
-            structure: "config block",
-            block: place,
-            field,
-            found,
-            expected,
-        };
+        let reading = Reading { structure: "config block", block: place };
         let (raw, _) = RawConfig::read_from_prefix(block)
-            .map_err(|_| corrupt("length", 0, size_of::<RawConfig>() as u64))?;
-        if raw.magic != MAGIC {
-            return Err(corrupt("magic", leading_bytes(&raw.magic), leading_bytes(&MAGIC)));
-        }
-        if raw.version != VERSION {
-            return Err(corrupt("version", leading_bytes(&raw.version), leading_bytes(&VERSION)));
-        }
+            .map_err(|_| reading.corrupt("length", 0, size_of::<RawConfig>() as u64))?;
+        reading.check("magic", leading_bytes(&raw.magic), leading_bytes(&MAGIC))?;
+        reading.check("version", leading_bytes(&raw.version), leading_bytes(&VERSION))?;
         let mean_delta = raw.volume_index_mean_delta.get();
-        if mean_delta != VOLUME_INDEX_MEAN_DELTA {
-            let expected = u64::from(VOLUME_INDEX_MEAN_DELTA);
-            return Err(corrupt("volume index mean delta", u64::from(mean_delta), expected));
-        }
+        reading.check("volume index mean delta", mean_delta, VOLUME_INDEX_MEAN_DELTA)?;
         let configuration = Configuration::custom(&CustomConfiguration {
             bytes_per_page: raw.bytes_per_page.get(),
             record_pages_per_chapter: raw.record_pages_per_chapter.get(),

@@ -18,6 +18,7 @@ use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::IndexError;
+use crate::error::Reading;
 
 /// On disk the bytes read `10ngRblA`.
 pub(super) const MAGIC: u64 = 0x416c_6252_676e_3031;
@@ -148,15 +149,9 @@ impl RegionTable {
     /// where the version is not 1, [`IndexError::Corrupt`] where the table exceeds its block or
     /// has an unknown type.
     pub(super) fn decode(block: &Block, place: u64) -> Result<Self, IndexError> {
-        let corrupt = |field, found: u64, expected: u64| IndexError::Corrupt {
-            structure: "region table",
-            block: place,
-            field,
-            found,
-            expected,
-        };
+        let reading = Reading { structure: "region table", block: place };
         let (header, mut rest) = RawHeader::read_from_prefix(block)
-            .map_err(|_| corrupt("length", 0, size_of::<RawHeader>() as u64))?;
+            .map_err(|_| reading.corrupt("length", 0, size_of::<RawHeader>() as u64))?;
         if header.magic.get() != MAGIC {
             return Err(IndexError::NotAnIndex { block: place, found: header.magic.get() });
         }
@@ -169,8 +164,9 @@ impl RegionTable {
         }
         let mut regions = Vec::new();
         for _ in 0..header.region_count.get() {
-            let (raw, after) = RawRegion::read_from_prefix(rest)
-                .map_err(|_| corrupt("region count", u64::from(header.region_count.get()), 7))?;
+            let (raw, after) = RawRegion::read_from_prefix(rest).map_err(|_| {
+                reading.corrupt("region count", u64::from(header.region_count.get()), 7)
+            })?;
             rest = after;
             regions.push(Region {
                 start: raw.start.get(),
@@ -181,11 +177,11 @@ impl RegionTable {
         }
         let payload_bytes = header.payload_bytes.get();
         let payload = rest.get(..usize::from(payload_bytes)).ok_or_else(|| {
-            corrupt("payload length", u64::from(payload_bytes), rest.len() as u64)
+            reading.corrupt("payload length", u64::from(payload_bytes), rest.len() as u64)
         })?;
         let number = header.table_type.get();
         let table_type = TableType::from_number(number)
-            .ok_or_else(|| corrupt("type", u64::from(number), TableType::Super as u64))?;
+            .ok_or_else(|| reading.corrupt("type", u64::from(number), TableType::Super as u64))?;
         let covered_blocks = header.covered_blocks.get();
         Ok(Self { table_type, covered_blocks, regions, payload: payload.to_vec() })
     }

@@ -8,6 +8,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use super::region_table::{Region, RegionTable, SOLE_INSTANCE, TableType, kind};
 use super::super_block::check_same_regions;
 use crate::IndexError;
+use crate::error::Reading;
 use crate::nonce::save_nonce;
 
 const SAVE_VERSION: u32 = 1;
@@ -55,9 +56,8 @@ impl Save {
     /// Checks that the chapter numbers make a window. `block` is where the save's slot begins.
     pub(crate) fn check_window(&self, geometry: &Geometry, block: u64) -> Result<(), IndexError> {
         let (newest, oldest) = (self.newest.get(), self.oldest.get());
-        let corrupt = |field, found, expected| {
-            Err(IndexError::Corrupt { structure: "saved state", block, field, found, expected })
-        };
+        let reading = Reading { structure: "saved state", block };
+        let corrupt = |field, found, expected| Err(reading.corrupt(field, found, expected));
         if newest > MAX_CHAPTER {
             return corrupt("newest chapter", newest, MAX_CHAPTER);
         }
@@ -192,26 +192,22 @@ impl SlotPlace {
         table: &RegionTable,
         volume_nonce: Nonce,
     ) -> Result<Option<Save>, IndexError> {
-        let corrupt = |field, found: u64, expected: u64| IndexError::Corrupt {
-            structure: "save slot",
-            block: self.start,
-            field,
-            found,
-            expected,
-        };
-        if table.covered_blocks != self.sizes.save_blocks() {
-            return Err(corrupt("block count", table.covered_blocks, self.sizes.save_blocks()));
-        }
+        let reading = Reading { structure: "save slot", block: self.start };
+        reading.check("block count", table.covered_blocks, self.sizes.save_blocks())?;
         match table.table_type {
             TableType::Unsaved => return Ok(None),
             TableType::Save => {}
             TableType::Super => {
-                return Err(corrupt("type", TableType::Super as u64, TableType::Save as u64));
+                return Err(reading.corrupt(
+                    "type",
+                    TableType::Super as u64,
+                    TableType::Save as u64,
+                ));
             }
         }
         let payload_bytes = table.payload.len();
         let payload = RawSave::read_from_bytes(&table.payload)
-            .map_err(|_| corrupt("payload length", payload_bytes as u64, 64))?;
+            .map_err(|_| reading.corrupt("payload length", payload_bytes as u64, 64))?;
         let unsupported = |structure, found, supported| {
             Err(IndexError::UnsupportedVersion { structure, found, supported })
         };
@@ -222,34 +218,27 @@ impl SlotPlace {
         if state != (STATE_SIGNATURE, STATE_VERSION) {
             return unsupported("saved state", u64::from(state.1 as u32), "301");
         }
-        let zones = self.zone_count(table)?;
-        check_same_regions(&table.regions, &self.saved_regions(zones), "save slot", self.start)?;
+        let zones = zone_count(table, reading)?;
+        check_same_regions(&table.regions, &self.saved_regions(zones), reading)?;
         let timestamp = payload.timestamp.get();
         let version = payload.version.get();
         let nonce = save_nonce(volume_nonce, timestamp, version, self.start);
-        if payload.nonce.get() != nonce.get() {
-            return Err(corrupt("nonce", payload.nonce.get(), nonce.get()));
-        }
+        reading.check("nonce", payload.nonce.get(), nonce.get())?;
         if timestamp == 0 {
-            return Err(corrupt("timestamp", 0, 1));
+            return Err(reading.corrupt("timestamp", 0, 1));
         }
         let newest = VirtualChapter::new(payload.newest_chapter.get());
         let oldest = VirtualChapter::new(payload.oldest_chapter.get());
         Ok(Some(Save { timestamp, zones, newest, oldest }))
     }
+}
 
-    /// How many zones a saved table has regions for.
-    fn zone_count(&self, table: &RegionTable) -> Result<ZoneCount, IndexError> {
-        let regions = table.regions.iter();
-        let count = regions.filter(|region| region.kind == kind::VOLUME_INDEX).count();
-        u8::try_from(count).ok().and_then(ZoneCount::new).ok_or(IndexError::Corrupt {
-            structure: "save slot",
-            block: self.start,
-            field: "number of zones",
-            found: count as u64,
-            expected: u64::from(MAX_ZONES),
-        })
-    }
+/// How many zones a saved table has regions for.
+fn zone_count(table: &RegionTable, reading: Reading) -> Result<ZoneCount, IndexError> {
+    let regions = table.regions.iter();
+    let count = regions.filter(|region| region.kind == kind::VOLUME_INDEX).count();
+    let zones = u8::try_from(count).ok().and_then(ZoneCount::new);
+    zones.ok_or_else(|| reading.corrupt("number of zones", count as u64, MAX_ZONES.into()))
 }
 
 fn region(place: BlockRange, kind: u16, instance: u16) -> Region {

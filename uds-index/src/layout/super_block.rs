@@ -8,6 +8,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::region_table::{Region, RegionTable, SOLE_INSTANCE, TableType, kind};
 use crate::IndexError;
+use crate::error::Reading;
 use crate::nonce::{NONCE_INFO_BYTES, super_block_nonce};
 
 const LABEL: [u8; 32] = *b"*ALBIREO*SINGLE*FILE*LAYOUT*001*";
@@ -72,22 +73,13 @@ impl SuperBlock {
     /// Reads the super block in `table`, which lies at block `first`. The regions are checked
     /// later, by [`check_regions`], because they depend on the configuration.
     pub(super) fn from_table(table: &RegionTable, first: u64) -> Result<Self, IndexError> {
-        let corrupt = |field, found: u64, expected: u64| IndexError::Corrupt {
-            structure: "super block",
-            block: first,
-            field,
-            found,
-            expected,
-        };
-        if table.table_type != TableType::Super {
-            let expected = TableType::Super as u64;
-            return Err(corrupt("table type", table.table_type as u64, expected));
-        }
+        let reading = Reading { structure: "super block", block: first };
+        reading.check("table type", table.table_type as u16, TableType::Super as u16)?;
         let payload_bytes = table.payload.len();
         let (payload, _) = RawPayload::read_from_prefix(&table.payload)
-            .map_err(|_| corrupt("payload length", payload_bytes as u64, 104))?;
+            .map_err(|_| reading.corrupt("payload length", payload_bytes as u64, 104))?;
         if payload.label != LABEL {
-            return Err(corrupt("label", u64::from(payload.label[0]), u64::from(LABEL[0])));
+            return Err(reading.corrupt("label", u64::from(payload.label[0]), u64::from(LABEL[0])));
         }
         match payload.version.get() {
             SUPER_VERSION => {}
@@ -110,9 +102,7 @@ impl SuperBlock {
             ("region count", table.regions.len() as u64, REGION_COUNT as u64),
         ];
         for (field, found, expected) in checks {
-            if found != expected {
-                return Err(corrupt(field, found, expected));
-            }
+            reading.check(field, found, expected)?;
         }
         Ok(Self { nonce_info: payload.nonce_info, nonce })
     }
@@ -124,53 +114,28 @@ pub(super) fn check_regions(
     first: u64,
     sizes: &LayoutSizes,
 ) -> Result<(), IndexError> {
-    let corrupt = |field, found: u64, expected: u64| IndexError::Corrupt {
-        structure: "super block",
-        block: first,
-        field,
-        found,
-        expected,
-    };
-    if table.covered_blocks != sizes.total_blocks() {
-        return Err(corrupt("block count", table.covered_blocks, sizes.total_blocks()));
-    }
+    let reading = Reading { structure: "super block", block: first };
+    reading.check("block count", table.covered_blocks, sizes.total_blocks())?;
     let (payload, _) = RawPayload::read_from_prefix(&table.payload)
-        .map_err(|_| corrupt("payload length", table.payload.len() as u64, 104))?;
-    let (open_chapter, page_map) =
-        (payload.open_chapter_blocks.get(), payload.page_map_blocks.get());
-    if open_chapter != sizes.open_chapter_blocks {
-        return Err(corrupt("open chapter blocks", open_chapter, sizes.open_chapter_blocks));
-    }
-    if page_map != sizes.page_map_blocks {
-        return Err(corrupt("page map blocks", page_map, sizes.page_map_blocks));
-    }
-    check_same_regions(&table.regions, &regions(first, sizes), "super block", first)
+        .map_err(|_| reading.corrupt("payload length", table.payload.len() as u64, 104))?;
+    let open_chapter = payload.open_chapter_blocks.get();
+    reading.check("open chapter blocks", open_chapter, sizes.open_chapter_blocks)?;
+    reading.check("page map blocks", payload.page_map_blocks.get(), sizes.page_map_blocks)?;
+    check_same_regions(&table.regions, &regions(first, sizes), reading)
 }
 
 /// Compares a table's regions with those that the layout gives, one field at a time.
 pub(super) fn check_same_regions(
     found: &[Region],
     expected: &[Region],
-    structure: &'static str,
-    block: u64,
+    reading: Reading,
 ) -> Result<(), IndexError> {
-    let corrupt =
-        |field, found, expected| IndexError::Corrupt { structure, block, field, found, expected };
-    if found.len() != expected.len() {
-        return Err(corrupt("region count", found.len() as u64, expected.len() as u64));
-    }
+    reading.check("region count", found.len() as u64, expected.len() as u64)?;
     for (found, expected) in found.iter().zip(expected) {
-        let checks = [
-            ("region kind", u64::from(found.kind), u64::from(expected.kind)),
-            ("region instance", u64::from(found.instance), u64::from(expected.instance)),
-            ("region start", found.start, expected.start),
-            ("region length", found.blocks, expected.blocks),
-        ];
-        for (field, found, expected) in checks {
-            if found != expected {
-                return Err(corrupt(field, found, expected));
-            }
-        }
+        reading.check("region kind", found.kind, expected.kind)?;
+        reading.check("region instance", found.instance, expected.instance)?;
+        reading.check("region start", found.start, expected.start)?;
+        reading.check("region length", found.blocks, expected.blocks)?;
     }
     Ok(())
 }

@@ -13,8 +13,9 @@ use uds_geometry::{RECORD_BYTES, Record, ZoneId};
 
 use super::{OpenChapter, Put};
 use crate::IndexError;
-use crate::error::{UncleanReason, leading_bytes};
+use crate::error::{Reading, UncleanReason, leading_bytes};
 
+const STRUCTURE: &str = "saved open chapter";
 const MAGIC: [u8; 5] = *b"ALBOC";
 const VERSION: [u8; 5] = *b"02.00";
 /// Bytes before the first record.
@@ -52,18 +53,9 @@ pub(crate) fn read_header(input: &mut impl Read, place: u64) -> Result<u32, Inde
     if header == [0; HEADER_BYTES] {
         return Err(IndexError::NotSavedCleanly { reason: UncleanReason::WrittenSince });
     }
-    let checks = [("magic", &header[..5], MAGIC), ("version", &header[5..10], VERSION)];
-    for (field, found, expected) in checks {
-        if found != expected {
-            return Err(IndexError::Corrupt {
-                structure: "saved open chapter",
-                block: place,
-                field,
-                found: leading_bytes(found),
-                expected: leading_bytes(&expected),
-            });
-        }
-    }
+    let reading = Reading { structure: STRUCTURE, block: place };
+    reading.check("magic", leading_bytes(&header[..5]), leading_bytes(&MAGIC))?;
+    reading.check("version", leading_bytes(&header[5..10]), leading_bytes(&VERSION))?;
     Ok(u32::from_le_bytes([header[10], header[11], header[12], header[13]]))
 }
 
@@ -81,13 +73,8 @@ pub(crate) fn load(
 ) -> Result<u64, IndexError> {
     let count = read_header(input, place)?;
     if count > records_per_chapter {
-        return Err(IndexError::Corrupt {
-            structure: "saved open chapter",
-            block: place,
-            field: "record count",
-            found: u64::from(count),
-            expected: u64::from(records_per_chapter),
-        });
+        let reading = Reading { structure: STRUCTURE, block: place };
+        return Err(reading.corrupt("record count", count.into(), records_per_chapter.into()));
     }
     let mut dropped = 0;
     for _ in 0..count {

@@ -18,7 +18,7 @@ use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligne
 
 use super::sub_index::{SubIndexZone, zone_configuration};
 use crate::IndexError;
-use crate::error::leading_bytes;
+use crate::error::{Reading, leading_bytes};
 use crate::sync::Arc;
 
 const MAGIC: [u8; 8] = *b"MI5-0005";
@@ -95,12 +95,10 @@ pub(crate) fn load<R: Read>(
     parameters: &Arc<SubIndexParameters>,
     zones: ZoneCount,
 ) -> Result<Vec<SubIndexZone>, IndexError> {
-    let stream_count = ZoneCount::new(saved.streams.len() as u8).ok_or(IndexError::Corrupt {
-        structure: "saved volume index",
-        block: saved.first_block,
-        field: "number of zones",
-        found: saved.streams.len() as u64,
-        expected: u64::from(uds_geometry::MAX_ZONES),
+    let reading = Reading { structure: "saved volume index", block: saved.first_block };
+    let streams = saved.streams.len();
+    let stream_count = u8::try_from(streams).ok().and_then(ZoneCount::new).ok_or_else(|| {
+        reading.corrupt("number of zones", streams as u64, uds_geometry::MAX_ZONES.into())
     })?;
     let list_count = parameters.list_count;
     let mut window = Window { low: 0, flush_chapters: Vec::new() };
@@ -141,31 +139,29 @@ fn read_headers<R: Read>(
     list_count: u32,
     window: &mut Window,
 ) -> Result<SavedZone, IndexError> {
-    let block = saved.first_block;
-    let check = |field, found: u64, expected: u64, holds: bool| {
-        let structure = "saved volume index";
-        let corrupt = IndexError::Corrupt { structure, block, field, found, expected };
-        if holds { Ok(()) } else { Err(corrupt) }
-    };
-    let same = |field, found, expected| check(field, found, expected, found == expected);
+    let reading = Reading { structure: "saved volume index", block: saved.first_block };
     let input = &mut saved.streams[usize::from(stream.get())];
     let mut header = RawHeader::new_zeroed();
     input.read_exact(header.as_mut_bytes()).map_err(IndexError::from_stream)?;
-    same("magic", leading_bytes(&header.magic), leading_bytes(&MAGIC))?;
-    same("nonce", header.nonce.get(), saved.nonce.get())?;
+    reading.check("magic", leading_bytes(&header.magic), leading_bytes(&MAGIC))?;
+    reading.check("nonce", header.nonce.get(), saved.nonce.get())?;
     let (low, high) = (header.low.get(), header.high.get());
-    same("newest chapter", high, saved.newest.get())?;
-    check("oldest chapter", low, high, low <= high)?;
+    reading.check("newest chapter", high, saved.newest.get())?;
+    if low > high {
+        return Err(reading.corrupt("oldest chapter", low, high));
+    }
     window.low = window.low.max(low);
     let done = window.flush_chapters.len() as u64;
     let (first, count) = (u64::from(header.first_list.get()), u64::from(header.list_count.get()));
-    same("first delta list", first, done)?;
+    reading.check("first delta list", first, done)?;
     let most = u64::from(list_count) - done;
-    check("number of delta lists", count, most, count <= most)?;
+    if count > most {
+        return Err(reading.corrupt("number of delta lists", count, most));
+    }
     read_chapters(input, count as usize, &mut window.flush_chapters)?;
     let zone = SavedZone::read(input, stream, stream_count, list_count)?;
-    same("first delta list", u64::from(zone.first_list().get()), first)?;
-    same("number of delta lists", u64::from(zone.list_count()), count)?;
+    reading.check("first delta list", zone.first_list().get(), first)?;
+    reading.check("number of delta lists", zone.list_count(), count)?;
     Ok(zone)
 }
 
