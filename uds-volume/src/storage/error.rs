@@ -107,10 +107,7 @@ pub enum StorageError {
     #[error("the storage is open for reading only")]
     ReadOnly,
     /// Another user of the file or device holds a lock on it.
-    #[error(
-        "{path:?} is in use: another program, or another part of this one, has it open; \
-         close it there first"
-    )]
+    #[error("{path:?} is in use: it is open elsewhere; close it there first")]
     InUse {
         /// The file or device.
         path: Box<Path>,
@@ -144,6 +141,20 @@ pub enum StorageError {
         /// What the operating system said, if it was asked.
         source: Option<io::Error>,
     },
+    /// A file would be larger than the limit of the process or the file system allows.
+    #[error(
+        "{path:?} would have {wanted} bytes, which is more than the limit on the size of files \
+         (ulimit -f), or the file system, allows; raise the limit, or choose another place or \
+         a smaller index"
+    )]
+    TooLarge {
+        /// The file.
+        path: Box<Path>,
+        /// Bytes asked for.
+        wanted: u64,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// A block device is smaller than what was to be made on it.
     #[error("{path:?} has {found} bytes, but {wanted} are needed; use a larger device")]
     DeviceTooSmall {
@@ -153,6 +164,16 @@ pub enum StorageError {
         wanted: u64,
         /// Bytes of the device.
         found: u64,
+    },
+    /// The directory of a path does not exist.
+    #[error("cannot {action} {path:?}: the directory {directory:?} does not exist")]
+    NoDirectory {
+        /// What was tried.
+        action: &'static str,
+        /// The file or device.
+        path: Box<Path>,
+        /// Its directory.
+        directory: Box<Path>,
     },
     /// A file or device could not be opened, created or examined.
     #[error("cannot {action} {path:?}")]
@@ -169,10 +190,21 @@ pub enum StorageError {
 impl StorageError {
     /// An error of the operating system about a path.
     pub(crate) fn path(action: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
-        Self::Path { action, path: boxed(path), source: source.into() }
+        let source = source.into();
+        match path.parent() {
+            Some(directory)
+                if source.kind() == io::ErrorKind::NotFound
+                    && !directory.as_os_str().is_empty()
+                    && matches!(directory.try_exists(), Ok(false)) =>
+            {
+                Self::NoDirectory { action, path: boxed(path), directory: boxed(directory) }
+            }
+            _ => Self::Path { action, path: boxed(path), source },
+        }
     }
 
-    /// Whether the reason is that the storage, or its file system, is full.
+    /// Whether the reason is that the storage, or its file system, is full, or that the file would
+    /// be larger than is allowed.
     #[must_use]
     pub fn is_out_of_space(&self) -> bool {
         let full = |error: &io::Error| {
@@ -184,7 +216,7 @@ impl StorageError {
             )
         };
         match self {
-            Self::NoSpace { .. } => true,
+            Self::NoSpace { .. } | Self::TooLarge { .. } => true,
             Self::Io { source, .. } | Self::Sync { source } | Self::Path { source, .. } => {
                 full(source)
             }

@@ -219,8 +219,9 @@ fn child_creates_beyond_its_limit() {
     for sparse in [false, true] {
         let error = FileOptions::new().sparse(sparse).create(&path, 1 << 20).unwrap_err();
         assert!(error.is_out_of_space(), "{error}");
-        let StorageError::NoSpace { source: Some(source), .. } = &error else { panic!("{error}") };
+        let StorageError::TooLarge { source, .. } = &error else { panic!("{error}") };
         assert_eq!(source.kind(), ErrorKind::FileTooLarge);
+        assert!(error.to_string().contains("more than the limit on the size of files"), "{error}");
         assert!(!Path::new(&path).exists());
     }
 }
@@ -339,9 +340,14 @@ fn missing_files_are_named() {
     let error = FileStorage::open(&missing).unwrap_err();
     let StorageError::Path { path, source, .. } = &error else { panic!("{error}") };
     assert_eq!((&**path, source.kind()), (missing.as_path(), ErrorKind::NotFound));
-    assert_eq!(error.to_string(), format!("cannot open {missing:?}"));
+    assert_eq!(error.to_string(), format!("cannot open for writing {missing:?}"));
+    let error = FileStorage::open_read_only(&missing).unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot open for reading {missing:?}"));
+    let deeper = missing.join("index");
+    let error = FileStorage::create(&deeper, 4096).unwrap_err();
+    let wanted = format!("cannot create {deeper:?}: the directory {missing:?} does not exist");
+    assert_eq!(error.to_string(), wanted);
 
-    assert!(FileStorage::create(missing.join("index"), 4096).is_err());
     let link = directory.path().join("link");
     symlink(&missing, &link).unwrap();
     assert!(FileStorage::open(&link).is_err());

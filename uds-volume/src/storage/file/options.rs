@@ -102,7 +102,7 @@ impl FileOptions {
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 if !self.overwrite {
-                    return Err(match wrong_kind(path, &metadata(path)?) {
+                    return Err(match wrong_kind(path, &metadata("create", path)?) {
                         Some(error) => error,
                         None => StorageError::AlreadyExists { path: boxed(path) },
                     });
@@ -173,6 +173,8 @@ fn always() -> ControlFlow<()> {
 /// Opens and locks what `path` leads to. Also says whether it is a block device.
 fn open_existing(path: &Path, write: bool) -> Result<(File, bool), StorageError> {
     // Looking first keeps an open from blocking on a pipe or from starting a tape.
+    let action = if write { "open for writing" } else { "open for reading" };
+    let metadata = |path| metadata(action, path);
     let before = metadata(path)?;
     if let Some(error) = wrong_kind(path, &before) {
         return Err(error);
@@ -192,7 +194,7 @@ fn open_existing(path: &Path, write: bool) -> Result<(File, bool), StorageError>
             if error.kind() == io::ErrorKind::ResourceBusy {
                 StorageError::InUse { path: boxed(path) }
             } else {
-                StorageError::path("open", path, error)
+                StorageError::path(action, path, error)
             }
         })?;
     let opened = file.metadata().map_err(|error| StorageError::path("examine", path, error))?;
@@ -222,8 +224,8 @@ fn lock(file: &File, path: &Path, exclusive: bool) -> Result<(), StorageError> {
     }
 }
 
-fn metadata(path: &Path) -> Result<Metadata, StorageError> {
-    fs::metadata(path).map_err(|error| StorageError::path("open", path, error))
+fn metadata(action: &'static str, path: &Path) -> Result<Metadata, StorageError> {
+    fs::metadata(path).map_err(|error| StorageError::path(action, path, error))
 }
 
 /// The error for anything but regular files and block devices.

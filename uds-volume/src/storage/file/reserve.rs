@@ -118,6 +118,9 @@ fn describe(file: &File, path: &Path, wanted: u64, source: io::Error) -> Storage
         return error;
     }
     let StorageError::Path { path, source, .. } = error else { return error };
+    if source.kind() == io::ErrorKind::FileTooLarge {
+        return StorageError::TooLarge { path, wanted, source };
+    }
     let available = available_bytes(file).unwrap_or(0);
     StorageError::NoSpace { path, wanted, available, source: Some(source) }
 }
