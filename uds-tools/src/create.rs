@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &CreateArgs) -> Result<Exit, Failure> {
     let text = || {
         format!(
             "Created {}\nmemory {}, {} on disk, remembers {} records\n({} in blocks of 4 KiB)\n",
-            path.display(),
+            units::path(path),
             making.memory,
             units::bytes(bytes),
             units::count(window),

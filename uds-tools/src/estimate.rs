@@ -109,9 +109,9 @@ fn check_paths(arguments: &EstimateArgs) -> Result<(), Failure> {
     match failures.pop() {
         Some((path, error)) => {
             for (path, error) in failures {
-                crate::exit::complain(format_args!("cannot read {}: {error}", path.display()));
+                crate::exit::complain(format_args!("cannot read {path:?}: {error}"));
             }
-            let what = format!("cannot read {}", path.display());
+            let what = format!("cannot read {path:?}");
             Err(Failure::new(Exit::InputOutput, error).about(what))
         }
         None => Ok(()),

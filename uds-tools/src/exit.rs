@@ -1,6 +1,6 @@
 //! Exit codes, and failures that know theirs.
 
-use std::fmt::Display;
+use std::fmt::{self, Display, Formatter};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -75,7 +75,13 @@ impl Failure {
 
     /// Says on standard error what failed.
     pub(crate) fn report(&self) {
-        complain(format_args!("{:#}", self.error));
+        complain(self);
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.error)
     }
 }
 

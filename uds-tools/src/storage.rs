@@ -1,12 +1,13 @@
 //! Files and devices that hold indexes, and what their errors mean for the exit code.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
 use uds_geometry::{Configuration, LayoutSizes};
-use uds_index::{ErrorKind, IndexError};
-use uds_volume::StorageError;
+use uds_index::{ErrorKind as Kind, IndexError};
+use uds_volume::{StorageError, VolumeError};
 
 use crate::exit::{Exit, Failure};
 
@@ -21,14 +22,9 @@ impl From<Arc<IndexError>> for Failure {
         let error = cause(error);
         let exit = match (&*error, error.kind()) {
             (IndexError::Storage(error), _) => exit_for(error),
-            (
-                _,
-                ErrorKind::NotAnIndex
-                | ErrorKind::Damaged
-                | ErrorKind::UnsupportedVersion
-                | ErrorKind::NotSavedCleanly,
-            ) => Exit::BadIndex,
-            (_, ErrorKind::Mismatch | ErrorKind::InvalidArgument) => Exit::Usage,
+            (_, Kind::NotAnIndex | Kind::Damaged) => Exit::BadIndex,
+            (_, Kind::UnsupportedVersion | Kind::NotSavedCleanly) => Exit::BadIndex,
+            (_, Kind::Mismatch | Kind::InvalidArgument) => Exit::Usage,
             _ => Exit::InputOutput,
         };
         Self::new(exit, error)
@@ -79,24 +75,66 @@ pub(crate) fn file_bytes(configuration: &Configuration, offset: u64) -> Result<u
         })
 }
 
+/// Why no more bytes could be had for a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shortage {
+    /// Its file system is full, or the user's share of it.
+    Full,
+    /// It would be larger than is allowed.
+    TooLarge,
+}
+
+/// What the storage said, if it is the storage that failed.
+fn storage_error(failure: &Failure) -> Option<&StorageError> {
+    let Some(error) = failure.source::<Arc<IndexError>>() else { return failure.source() };
+    match &**error {
+        IndexError::Storage(error)
+        | IndexError::Volume(
+            VolumeError::Storage { source: error, .. } | VolumeError::Sync { source: error, .. },
+        ) => Some(error),
+        _ => None,
+    }
+}
+
+/// Whether a failure comes from a shortage, and which.
+pub(crate) fn shortage(failure: &Failure) -> Option<Shortage> {
+    let error = storage_error(failure).filter(|error| error.is_out_of_space())?;
+    let is_too_large = match error {
+        StorageError::TooLarge { .. } => true,
+        StorageError::Io { source, .. }
+        | StorageError::Sync { source }
+        | StorageError::Path { source, .. } => source.kind() == ErrorKind::FileTooLarge,
+        _ => false,
+    };
+    Some(if is_too_large { Shortage::TooLarge } else { Shortage::Full })
+}
+
 /// Puts the file that a failure is about before it, unless the failure names it itself.
 pub(crate) fn about_file(failure: Failure, path: &Path) -> Failure {
-    let error = match failure.source::<Arc<IndexError>>().map(|error| &**error) {
-        Some(IndexError::Storage(error)) => Some(error),
-        _ => failure.source::<StorageError>(),
-    };
-    let names_it = error.is_some_and(|error| {
+    let names_it = storage_error(&failure).is_some_and(|error| {
         matches!(
             error,
             StorageError::InUse { .. }
                 | StorageError::AlreadyExists { .. }
                 | StorageError::WrongKind { .. }
                 | StorageError::NoSpace { .. }
+                | StorageError::TooLarge { .. }
+                | StorageError::NoDirectory { .. }
                 | StorageError::DeviceTooSmall { .. }
                 | StorageError::Path { .. }
         )
     });
-    if names_it { failure } else { failure.about(path.display().to_string()) }
+    if names_it {
+        return failure;
+    }
+    let limit = match shortage(&failure) {
+        Some(Shortage::TooLarge) => {
+            " would be larger than the limit on the size of files (ulimit -f), or the file \
+             system, allows"
+        }
+        Some(Shortage::Full) | None => "",
+    };
+    failure.about(format!("{path:?}{limit}"))
 }
 
 /// Whether there is nothing at `path`, or an empty file, as `mktemp` makes one. An error other than
@@ -104,6 +142,6 @@ pub(crate) fn about_file(failure: Failure, path: &Path) -> Failure {
 pub(crate) fn is_free(path: &Path) -> bool {
     match fs::metadata(path) {
         Ok(metadata) => metadata.is_file() && metadata.len() == 0,
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        Err(error) => error.kind() == ErrorKind::NotFound,
     }
 }

@@ -5,6 +5,7 @@
 //! 1. A multiple of bytes is always a power of 1024, in and out, as the index's memory sizes are.
 //! 2. A share is written as 0% or 100% only if it is exactly that.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -34,6 +35,13 @@ pub(crate) fn bytes(count: u64) -> String {
     } else {
         format!("{scaled:.1} {name}")
     }
+}
+
+/// A path in a text: as it is, or quoted and escaped where it could not be told or would drive the
+/// terminal. Messages on standard error quote all paths alike.
+pub(crate) fn path(path: &Path) -> String {
+    let (plain, quoted) = (path.display().to_string(), format!("{path:?}"));
+    if quoted == format!("\"{plain}\"") { plain } else { quoted }
 }
 
 /// A count with its digits in groups of three: `1,234,567`.

@@ -27,10 +27,8 @@ impl Failures {
         let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         list.count += 1;
         if list.messages.len() < KEPT {
-            // Control characters in a file name must not reach a terminal.
-            let path = path.display().to_string();
-            let path: String = path.chars().flat_map(printable).collect();
-            list.messages.push(format!("{path}: {reason}"));
+            // Quoted, because control characters in a file name must not reach a terminal.
+            list.messages.push(format!("{path:?}: {reason}"));
         }
     }
 
@@ -52,12 +50,6 @@ impl Failures {
     }
 }
 
-fn printable(character: char) -> impl Iterator<Item = char> {
-    let shown = character.is_control().then(|| character.escape_default());
-    let plain = shown.is_none().then_some(character);
-    shown.into_iter().flatten().chain(plain)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +66,6 @@ mod tests {
         assert_eq!(failures.count(), 101);
         let list = failures.0.lock().unwrap();
         assert_eq!(list.messages.len(), KEPT);
-        assert_eq!(list.messages[0], "a\\u{1b}[2Jb: reason");
+        assert_eq!(list.messages[0], r#""a\u{1b}[2Jb": reason"#);
     }
 }

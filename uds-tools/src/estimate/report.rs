@@ -15,6 +15,7 @@
 mod losses;
 
 use std::fmt::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -222,7 +223,8 @@ impl Report {
 
     fn write_index(&self, text: &mut String) -> std::fmt::Result {
         let index = &self.index;
-        writeln!(text, "\nIndex      {}", index.path.as_deref().unwrap_or("temporary"))?;
+        let path = index.path.as_ref().map(|path| units::path(Path::new(path)));
+        writeln!(text, "\nIndex      {}", path.as_deref().unwrap_or("temporary"))?;
         writeln!(
             text,
             "  size     {} of memory, {} on disk{}",

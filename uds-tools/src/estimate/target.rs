@@ -20,7 +20,7 @@ use crate::cli::EstimateArgs;
 use crate::create::{self, Making};
 use crate::exit::{Exit, Failure};
 use crate::stop::Stop;
-use crate::storage::{about_file, file_bytes, is_free};
+use crate::storage::{Shortage, about_file, file_bytes, is_free, shortage};
 use crate::units;
 
 /// An open index, and what it is to be called.
@@ -28,6 +28,8 @@ pub(crate) struct Target {
     pub(crate) index: Index,
     /// The file of `--index`, or nothing for a temporary index.
     pub(crate) path: Option<PathBuf>,
+    /// Where a temporary index lies.
+    temp_dir: PathBuf,
     /// Statistics when it was opened, to tell this run's work from earlier ones'.
     pub(crate) before: Statistics,
     /// Why the first name that could not be looked up could not.
@@ -38,11 +40,10 @@ impl Target {
     /// Opens or makes the index that the arguments ask for.
     pub(crate) fn open(arguments: &EstimateArgs, stop: &Stop) -> Result<Self, Failure> {
         let memory = arguments.memory;
+        let temp_dir = arguments.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
         let index = match &arguments.index {
-            None => temporary(
-                arguments.temp_dir.as_deref().unwrap_or(&std::env::temp_dir()),
-                memory.unwrap_or(MemorySize::MB_256),
-            )?,
+            None => temporary(&temp_dir, memory.unwrap_or(MemorySize::MB_256))
+                .map_err(|failure| about_temporary(failure, &temp_dir))?,
             Some(path) if is_free(path) => {
                 let making = Making {
                     memory: memory.unwrap_or(MemorySize::MB_256),
@@ -56,7 +57,8 @@ impl Target {
             Some(path) => existing(path, arguments).map_err(|failure| about_file(failure, path))?,
         };
         let before = index.statistics();
-        Ok(Self { index, path: arguments.index.clone(), before, failure: OnceLock::new() })
+        let path = arguments.index.clone();
+        Ok(Self { index, path, temp_dir, before, failure: OnceLock::new() })
     }
 
     /// The file of the index, which must not be estimated itself.
@@ -73,7 +75,7 @@ impl Target {
     pub(crate) fn explain(&self, failure: Failure) -> Failure {
         match &self.path {
             Some(path) => about_file(failure, path),
-            None => failure.about("the temporary index; --temp-dir chooses another place for it"),
+            None => about_temporary(failure, &self.temp_dir),
         }
     }
 
@@ -143,17 +145,29 @@ fn check_hash(hash: Naming, info: &IndexInfo) -> Result<(), Failure> {
     }
 }
 
+/// Says which index failed, and what helps.
+fn about_temporary(failure: Failure, directory: &Path) -> Failure {
+    let problem = match shortage(&failure) {
+        Some(Shortage::Full) => format!("the disk of {directory:?} is full (temporary index)"),
+        Some(Shortage::TooLarge) => format!(
+            "the temporary index in {directory:?} would be larger than the limit on the size of \
+             files (ulimit -f), or the file system, allows"
+        ),
+        None => {
+            let what = "choose another place with --temp-dir";
+            return failure.about(format!("the temporary index in {directory:?} failed; {what}"));
+        }
+    };
+    // What the storage says of its bytes helps nobody here.
+    let message = format!("{problem}: choose another place with --temp-dir");
+    Failure::new(Exit::InputOutput, anyhow::Error::msg(message))
+}
+
 /// An index in a file that has no name any more, so that it vanishes however the process ends.
 fn temporary(directory: &Path, memory: MemorySize) -> Result<Index, Failure> {
     let configuration = Configuration::dense(memory);
     let bytes = file_bytes(&configuration, 0)?;
-    let in_directory = |error| {
-        Failure::new(Exit::InputOutput, error).about(format!(
-            "the temporary index cannot be made in {}; choose another place with --temp-dir",
-            directory.display()
-        ))
-    };
-    let storage = unnamed_file(directory, bytes).map_err(in_directory)?;
+    let storage = unnamed_file(directory, bytes)?;
     Ok(Index::create(Arc::new(storage), &configuration, &CreateOptions::default())?)
 }
 
@@ -226,4 +240,36 @@ impl Poster for IndexPoster<'_> {
 /// Whether every further request would fail too.
 fn is_final(error: &IndexError) -> bool {
     matches!(error.kind(), ErrorKind::Poisoned | ErrorKind::Closed | ErrorKind::Bug)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use uds_volume::Operation;
+
+    use super::*;
+
+    fn told(kind: io::ErrorKind) -> String {
+        let source = io::Error::from(kind);
+        let error = StorageError::Io { operation: Operation::Write, offset: 0, length: 1, source };
+        let cause = Arc::new(IndexError::Storage(error));
+        let source = Arc::new(IndexError::Poisoned { cause });
+        let error = IndexError::RequestsFailed { failed: 17, first: 3, source };
+        about_temporary(error.into(), Path::new("/tmp")).to_string()
+    }
+
+    // Guards the way out of a full disk, which must not be hidden behind the index's inner life.
+    #[test]
+    fn a_full_temporary_directory_is_told_with_what_helps() {
+        assert_eq!(
+            told(io::ErrorKind::StorageFull),
+            "the disk of \"/tmp\" is full (temporary index): choose another place with --temp-dir"
+        );
+        let text = told(io::ErrorKind::FileTooLarge);
+        assert!(text.contains("larger than the limit") && !text.contains("full"), "{text}");
+        let text = told(io::ErrorKind::PermissionDenied);
+        assert!(text.contains("/tmp") && text.contains("cannot write 1 bytes"), "{text}");
+        assert!(!text.contains("batch") && !text.contains("takes no more changes"), "{text}");
+    }
 }

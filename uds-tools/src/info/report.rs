@@ -115,7 +115,7 @@ impl Report {
 
     /// The text for people.
     pub(super) fn text(&self) -> String {
-        let mut text = format!("{}\n\n", self.path);
+        let mut text = format!("{}\n\n", units::path(Path::new(&self.path)));
         // Writing to a string cannot fail.
         let _ = self.write_sizes(&mut text);
         let _ = self.write_state(&mut text);

@@ -73,7 +73,17 @@ fn directories_devices_and_links() {
     fs::create_dir(uds.path("directory")).unwrap();
     refused(&uds, "directory", 4, &["is a directory"]);
     refused(&uds, "/dev/null", 4, &["character device"]);
-    uds.run(&["info", "missing"]).failed(3, &["missing", "No such file"]);
+    uds.run(&["info", "missing"])
+        .failed(3, &["cannot open for reading \"missing\"", "No such file"]);
+    // A name that would clear the screen.
+    let ran = uds.run(&["info", "\x1b[2J"]);
+    ran.failed(3, &["\\u{1b}[2J"]);
+    fs::write(uds.path("\x1b[2J"), [1; 100_000]).unwrap();
+    uds.run(&["info", "\x1b[2J"]).failed(4, &["\\u{1b}[2J"]);
+    fs::remove_file(uds.path("\x1b[2J")).unwrap();
+    uds.small_index("\x1b[2J", 4, 10);
+    let ran = uds.run(&["info", "\x1b[2J"]);
+    assert!(ran.stdout.starts_with("\"\\u{1b}[2J\"\n"), "{ran:?}");
     uds.small_index("index", 4, 10);
     symlink("index", uds.path("link")).unwrap();
     assert_eq!(uds.run(&["info", "link"]).code, Some(0));

@@ -135,8 +135,9 @@ fn impossible_places() {
         estimate(name).failed(4, &[name, words]);
         uds.run(&["info", name]).failed(4, &[name, words]);
     }
-    create("no/such/place").failed(3, &["no/such/place", "No such file"]);
-    estimate("no/such/place").failed(3, &["no/such/place", "No such file"]);
+    let words = ["no/such/place", "the directory \"no/such\" does not exist"];
+    create("no/such/place").failed(3, &words);
+    estimate("no/such/place").failed(3, &words);
     let far = ["create", "index", "--memory", "256M", "--offset", "18446744073709551615"];
     uds.run(&far).failed(2, &["--offset"]);
     assert!(!uds.path("index").exists());

@@ -166,7 +166,8 @@ fn a_damaged_page_costs_only_the_blocks_that_need_it() {
     assert_eq!(field("unique_blocks"), 3000);
     assert_eq!((&json["failed"], &json["interrupted"]), (&"lookup".into(), &false.into()));
     assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
-    for words in ["uds: kept: ", "could not be looked up: index page 0 of slot 0", "is damaged"] {
+    for words in ["uds: \"kept\": ", "could not be looked up: index page 0 of slot 0", "is damaged"]
+    {
         assert!(ran.stderr.contains(words), "{words:?} is not in {}", ran.stderr);
     }
     assert_eq!(uds.run(&["info", "kept"]).code, Some(0), "it was saved");
