@@ -58,7 +58,8 @@ Examples:
 
 const INFO_HELP: &str = "\
 Everything is read from the index itself. The exit code is 1 for
-an index that cannot be opened because it was not closed cleanly.
+an index that cannot be opened because it was not closed cleanly,
+or that has a damaged save slot.
 
 Examples:
   uds info /var/tmp/my.uds

@@ -11,18 +11,18 @@ use crate::cli::InfoArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::print;
 use crate::storage::about_file;
-use report::Report;
+use report::{Report, StorageFacts};
 
 /// Runs the command.
 pub(crate) fn run(arguments: &InfoArgs) -> Result<Exit, Failure> {
     let path = &arguments.file;
     let read = || -> Result<_, Failure> {
         let storage = FileStorage::open_read_only(path)?;
-        let bytes = storage.len();
-        Ok((IndexInfo::read(Arc::new(storage), arguments.offset)?, bytes))
+        let facts = StorageFacts { bytes: storage.len(), is_device: storage.is_device()? };
+        Ok((IndexInfo::read(Arc::new(storage), arguments.offset)?, facts))
     };
-    let (info, file_bytes) = read().map_err(|failure| about_file(failure, path))?;
-    let report = Report::new(path, &info, file_bytes);
+    let (info, facts) = read().map_err(|failure| about_file(failure, path))?;
+    let report = Report::new(path, &info, &facts);
     print(arguments.format, || report.text(), &report)?;
-    Ok(if report.is_clean() { Exit::Done } else { Exit::Problem })
+    Ok(if report.is_sound() { Exit::Done } else { Exit::Problem })
 }

@@ -18,7 +18,7 @@ use super::walk::Identity;
 use super::worker::{BATCH_NAMES, Posted, Poster};
 use crate::cli::EstimateArgs;
 use crate::create::{self, Making};
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, complain};
 use crate::stop::Stop;
 use crate::storage::{Shortage, about_file, file_bytes, is_free, shortage};
 use crate::units;
@@ -116,6 +116,14 @@ fn existing(path: &Path, arguments: &EstimateArgs) -> Result<Index, Failure> {
         offset_blocks: arguments.offset,
         ..OpenOptions::default()
     };
+    if let SaveState::Clean(_) = info.save {
+        for slot in &info.damaged_slots {
+            complain(format_args!(
+                "warning: {path:?}: save slot {slot}: its header is damaged; going on with the save \
+                 in the other one, which can be older: what came after it is lost then"
+            ));
+        }
+    }
     Ok(Index::open(storage, &options)?)
 }
 

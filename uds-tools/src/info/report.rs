@@ -20,6 +20,13 @@ use crate::units;
 
 const WIDTH: usize = 60;
 
+/// What an index lies on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StorageFacts {
+    pub(super) bytes: u64,
+    pub(super) is_device: bool,
+}
+
 /// The JSON object.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
@@ -39,11 +46,15 @@ pub(super) struct Report {
     clean: bool,
     /// Why the index is not clean.
     unclean: Option<String>,
+    /// The save slots whose headers are damaged. What only they had is lost.
+    damaged_slots: Vec<u8>,
     /// The last save, which is all that is known of an index that is not clean.
     saved: Option<Saved>,
     offset_blocks: u64,
     index_bytes: u64,
     file_bytes: u64,
+    #[serde(skip)]
+    is_device: bool,
     regions: Vec<Region>,
 }
 
@@ -79,7 +90,7 @@ struct Region {
 }
 
 impl Report {
-    pub(super) fn new(path: &Path, info: &IndexInfo, file_bytes: u64) -> Self {
+    pub(super) fn new(path: &Path, info: &IndexInfo, storage: &StorageFacts) -> Self {
         let geometry = info.configuration.geometry();
         let (unclean, saved) = match &info.save {
             SaveState::Clean(saved) => (None, Some(saved)),
@@ -101,16 +112,19 @@ impl Report {
             super_version: info.super_version,
             clean: unclean.is_none(),
             unclean,
+            damaged_slots: info.damaged_slots.clone(),
             saved: saved.map(|saved| Saved::new(saved, &geometry)),
             offset_blocks: info.offset_blocks,
             index_bytes: info.sizes.total_bytes(),
-            file_bytes,
+            file_bytes: storage.bytes,
+            is_device: storage.is_device,
             regions: regions(&info.sizes, info.offset_blocks),
         }
     }
 
-    pub(super) fn is_clean(&self) -> bool {
-        self.clean
+    /// Whether nothing about the index has to be told as a problem.
+    pub(super) fn is_sound(&self) -> bool {
+        self.clean && self.damaged_slots.is_empty()
     }
 
     /// The text for people.
@@ -125,6 +139,13 @@ impl Report {
     }
 
     fn write_problem(&self, text: &mut String) -> std::fmt::Result {
+        for slot in &self.damaged_slots {
+            let problem = format!(
+                "PROBLEM: save slot {slot}: its header is damaged; if the latest save was in it, \
+                 what came after the one before is lost."
+            );
+            write!(text, "\n{}", units::wrapped(&problem, WIDTH))?;
+        }
         let Some(reason) = &self.unclean else { return Ok(()) };
         let problem = if self.saved.is_some() {
             format!("PROBLEM: the index was not closed cleanly: {reason}.")
@@ -211,7 +232,8 @@ impl Report {
 
     fn write_layout(&self, text: &mut String) -> std::fmt::Result {
         let size = units::bytes(self.index_bytes);
-        writeln!(text, "\nLayout     {size} in a file of {}", units::bytes(self.file_bytes))?;
+        let place = if self.is_device { "on a device" } else { "in a file" };
+        writeln!(text, "\nLayout     {size} {place} of {}", units::bytes(self.file_bytes))?;
         writeln!(text, "{:<22} {:>17} {:>17}", "  region", "first block", "blocks")?;
         for region in &self.regions {
             writeln!(

@@ -118,6 +118,32 @@ fn save_slots(path: &Path) -> Vec<u64> {
     slots
 }
 
+// Guards against records that are lost with a save slot although nobody is told.
+#[test]
+fn a_damaged_save_slot_is_told() {
+    let uds = Uds::new();
+    let path = uds.small_index("index", 4, 10);
+    uds.write("data/file", &blocks(1..=100));
+    uds.estimate(&["--index", "index", "data"]);
+    let latest = uds.run(&["info", "index", "--format", "json"]).json();
+    assert_eq!(latest["damaged_slots"].as_array().map(Vec::len), Some(0));
+    let slot = latest["saved"]["slot"].as_u64().unwrap();
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.write_all_at(b"?", save_slots(&path)[slot as usize]).unwrap();
+
+    let ran = uds.run(&["info", "index"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let words = format!("save slot {slot}: its header is damaged");
+    assert!(ran.stdout.contains(&words), "{}", ran.stdout);
+    let json = uds.run(&["info", "index", "--format", "json"]).json();
+    assert_eq!((&json["damaged_slots"][0], &json["clean"]), (&slot.into(), &true.into()));
+    let ran = uds.run(&["estimate", "--index", "index", "--format", "json", "data"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains("warning") && ran.stderr.contains(&words), "{}", ran.stderr);
+    assert_eq!(ran.json()["unique_blocks"], 100, "the older save did not know them");
+    assert_eq!(uds.run(&["info", "index"]).code, Some(0), "the next save repairs it");
+}
+
 /// Asserts that an index is refused for an exit code of 4, and that `info` tells all about it
 /// under an exit code of 1.
 #[track_caller]
