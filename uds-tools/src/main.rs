@@ -23,6 +23,7 @@ use clap::Parser;
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
+    stop::outlive_size_limit();
     let outcome = match Cli::parse().command {
         Command::Estimate(arguments) => estimate::run(&arguments),
         Command::Create(arguments) => create::run(&arguments),

@@ -5,13 +5,17 @@
 //! 1. Only signals make the user's wish, so the second signal is always a second wish.
 //! 2. A new file that is marked as unfinished does not outlive a process that ends at the second
 //!    signal.
+//! 3. A signal that was ignored when the process started stays ignored, as under `nohup`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use anyhow::Context;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::iterator::Signals;
 
 use crate::exit::{Exit, Failure, complain};
 
@@ -73,25 +77,47 @@ impl Stop {
         self.0.unfinished.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets the first Ctrl-C (or termination signal) note the wish and print `message`, and the
+    /// Lets the first Ctrl-C (or termination or hang-up) note the wish and print `message`, and the
     /// second one end the process at once.
     pub(crate) fn on_interrupt(&self, message: &'static str) -> Result<(), Failure> {
         let stop = self.clone();
-        ctrlc::set_handler(move || {
-            if stop.is_wished() {
-                // Held to the end, so that nobody finishes a file that is being removed.
-                let unfinished = stop.unfinished();
-                if let Some(path) = &*unfinished {
-                    let _ = fs::remove_file(path);
-                }
-                std::process::exit(Exit::Interrupted as i32);
-            }
-            stop.wish();
-            complain(message);
-        })
-        .context("cannot watch for Ctrl-C")
-        .map_err(|error| Failure::new(Exit::InputOutput, error))
+        let ignored = ignored_signals();
+        let is_heeded = |signal: &i32| ignored & (1 << (signal - 1)) == 0;
+        let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM].into_iter().filter(is_heeded))
+            .context("cannot watch for Ctrl-C")
+            .map_err(|error| Failure::new(Exit::InputOutput, error))?;
+        // Not joined: it ends with the process.
+        thread::spawn(move || signals.forever().for_each(|_| stop.notice(message)));
+        Ok(())
     }
+
+    fn notice(&self, message: &str) {
+        if self.is_wished() {
+            // Held to the end, so that nobody finishes a file that is being removed.
+            let unfinished = self.unfinished();
+            if let Some(path) = &*unfinished {
+                let _ = fs::remove_file(path);
+            }
+            std::process::exit(Exit::Interrupted as i32);
+        }
+        self.wish();
+        complain(message);
+    }
+}
+
+/// Makes a write beyond the limit on the size of files (`ulimit -f`) fail, as one on a full disk
+/// does, instead of ending the process.
+pub(crate) fn outlive_size_limit() {
+    // Nobody looks at the flag. Where it cannot be had, such a write ends the process.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
+}
+
+/// The signals that whoever started the process wants ignored: bit 0 for signal 1. None where
+/// the system does not say.
+fn ignored_signals() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -24,14 +24,26 @@ fn endless_tree(uds: &Uds) {
     }
 }
 
+/// A set of signals of a process (`self` for this one): bit 0 for signal 1.
+fn signals(process: &str, set: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let mask = status.lines().find_map(|line| line.strip_prefix(set)).unwrap();
+    u64::from_str_radix(mask.trim_start_matches(':').trim(), 16).unwrap()
+}
+
+/// Ctrl-C's signal; or, where these tests run in the background and a program that they start
+/// ignores it therefore, the one that ends a program.
+fn ctrl_c() -> Signal {
+    let is_ignored = signals("self", "SigIgn") & (1 << (Signal::INT.as_raw() - 1)) != 0;
+    if is_ignored { Signal::TERM } else { Signal::INT }
+}
+
 /// Waits until the program watches for signals; before that, they would just end it.
 fn wait_until_watching(child: &Child) {
-    let status = format!("/proc/{}/status", child.id());
     let patience = Instant::now() + Duration::from_secs(60);
     while Instant::now() < patience {
-        let status = fs::read_to_string(&status).unwrap();
-        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
-        if u64::from_str_radix(caught.trim(), 16).unwrap() & 2 != 0 {
+        // It is the last one that the program asks for.
+        if signals(&child.id().to_string(), "SigCgt") & (1 << (Signal::TERM.as_raw() - 1)) != 0 {
             return;
         }
         std::thread::sleep(Duration::from_millis(1));
@@ -49,7 +61,7 @@ fn start(uds: &Uds, arguments: &[&str]) -> Child {
 fn interrupt(uds: &Uds, arguments: &[&str]) -> Ran {
     let child = start(uds, arguments);
     std::thread::sleep(Duration::from_millis(300));
-    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    kill_process(Pid::from_child(&child), ctrl_c()).unwrap();
     child.wait_with_output().unwrap().into()
 }
 
@@ -80,6 +92,43 @@ fn an_interrupted_scan_tells_the_estimate_so_far() {
     assert!(ran.stderr.contains("stopping"), "{}", ran.stderr);
     let text = interrupt(&uds, &["estimate", "tree"]);
     assert!(text.stdout.contains("INTERRUPTED"), "{}", text.stdout);
+}
+
+// Guards a run under `nohup`, or in the background, against the signals that these keep from it.
+#[test]
+fn ignored_signals_stay_ignored() {
+    let uds = Uds::new();
+    endless_tree(&uds);
+    let program = uds.command(&["estimate", "--format", "json", "tree"]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP INT; exec \"$0\" \"$@\""]);
+    shell.arg(program.get_program()).args(program.get_args());
+    shell.current_dir(uds.directory.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = support::start(&mut shell).unwrap();
+    wait_until_watching(&child);
+    for signal in [Signal::HUP, Signal::INT] {
+        kill_process(Pid::from_child(&child), signal).unwrap();
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(child.try_wait().unwrap().is_none(), "it goes on");
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!((ran.code, ran.stderr.matches("stopping").count()), (Some(130), 1), "{ran:?}");
+    assert_eq!(ran.json()["interrupted"], true);
+}
+
+// Guards a run whose terminal is closed.
+#[test]
+fn a_hang_up_stops_as_ctrl_c_does() {
+    if signals("self", "SigIgn") & 1 != 0 {
+        return support::skipped("a_hang_up_stops_as_ctrl_c_does", "hang-ups are ignored here");
+    }
+    let uds = Uds::new();
+    endless_tree(&uds);
+    let child = start(&uds, &["estimate", "tree"]);
+    kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(130), "{ran:?}");
 }
 
 // Guards an index that is kept: an interrupted run saves what it has posted.
@@ -162,7 +211,7 @@ fn a_stopped_create_leaves_nothing_behind() {
                 fs::write(&path, b"").unwrap();
             }
             let child = start(&uds, &["create", "index", "--memory", "256M"]);
-            kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+            kill_process(Pid::from_child(&child), ctrl_c()).unwrap();
             let ran = Ran::from(child.wait_with_output().unwrap());
             if ran.code == Some(0) {
                 // The signal came when nearly all was done.
@@ -185,7 +234,7 @@ fn a_create_that_is_ended_removes_its_file() {
     let was_ended = || {
         let _ = fs::remove_file(&path);
         let child = start(&uds, &["create", "index", "--memory", "1G"]);
-        for signal in [Signal::INT, Signal::TERM] {
+        for signal in [ctrl_c(), Signal::TERM] {
             let _ = kill_process(Pid::from_child(&child), signal);
             std::thread::sleep(Duration::from_millis(1));
         }
