@@ -114,6 +114,8 @@ fn feed(scan: &Scan<'_>, walk: Walk, tasks: &SyncSender<Task>) {
             }
             Found::HardLink => scan.totals.hard_links.add(1),
             Found::Symlink => scan.totals.symlinks.add(1),
+            Found::Excluded => scan.totals.own.add(1),
+            Found::Vanished => scan.totals.vanished.add(1),
             Found::Special => scan.totals.special.add(1),
             Found::Failed { path, error } => scan.failures.add(&path, error),
         }

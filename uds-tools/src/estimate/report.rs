@@ -54,6 +54,10 @@ pub(crate) struct Report {
     pub(crate) bytes_scanned: u64,
     pub(crate) files_scanned: u64,
     pub(crate) files_failed: u64,
+    /// Files and directories that were removed between being found and being read.
+    pub(crate) files_vanished: u64,
+    /// Whether the file of `--index` was met, and left out.
+    pub(crate) index_skipped: bool,
     pub(crate) hard_links_skipped: u64,
     pub(crate) symlinks_skipped: u64,
     pub(crate) special_files_skipped: u64,
@@ -118,6 +122,8 @@ impl Report {
             bytes_scanned: totals.bytes.get(),
             files_scanned: totals.files.get(),
             files_failed: failures.count(),
+            files_vanished: totals.vanished.get(),
+            index_skipped: totals.own.get() > 0,
             hard_links_skipped: totals.hard_links.get(),
             symlinks_skipped: totals.symlinks.get(),
             special_files_skipped: totals.special.get(),
@@ -171,13 +177,16 @@ impl Report {
             (self.hard_links_skipped, "hard link"),
             (self.symlinks_skipped, "symlink"),
             (self.special_files_skipped, "special file"),
+            (self.files_vanished, "vanished file"),
         ]
         .into_iter()
         .filter(|(number, _)| *number > 0)
         .map(|(number, noun)| units::counted(number, noun))
+        .chain(self.index_skipped.then(|| "the index itself".to_owned()))
         .collect();
         if !skipped.is_empty() {
-            writeln!(text, "Skipped    {}", skipped.join(", "))?;
+            let lines = units::wrapped(&skipped.join(", "), 49);
+            writeln!(text, "Skipped    {}", lines.trim_end().replace('\n', "\n           "))?;
         }
         if self.files_failed > 0 {
             writeln!(text, "UNREADABLE {}", units::counted(self.files_failed, "file"))?;

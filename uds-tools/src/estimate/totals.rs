@@ -44,6 +44,10 @@ pub(crate) struct Totals {
     pub(crate) hard_links: Counter,
     /// Symbolic links that were not followed.
     pub(crate) symlinks: Counter,
+    /// Files and directories that were gone when they were to be read.
+    pub(crate) vanished: Counter,
+    /// Names of the file of `--index`, which is not data.
+    pub(crate) own: Counter,
     /// FIFOs, sockets and devices inside directories.
     pub(crate) special: Counter,
 }

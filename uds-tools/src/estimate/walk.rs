@@ -35,6 +35,10 @@ pub(crate) enum Found {
     Symlink,
     /// A FIFO, a socket or a device in a directory.
     Special,
+    /// The file that was to be left out.
+    Excluded,
+    /// Something in a directory that was gone before it could be examined.
+    Vanished,
     /// Something that should have been read, and why it cannot be.
     Failed { path: PathBuf, error: io::Error },
 }
@@ -42,6 +46,7 @@ pub(crate) enum Found {
 /// A walk over the given paths.
 #[derive(Debug)]
 pub(crate) struct Walk {
+    excluded: Vec<Identity>,
     seen: HashSet<Identity>,
     /// Whether a file system, known by its device number, shows the kernel's state, not files.
     pseudo: HashMap<u64, bool>,
@@ -53,8 +58,13 @@ pub(crate) struct Walk {
 impl Walk {
     /// A walk that leaves out the files of `excluded`.
     pub(crate) fn new(one_file_system: bool, excluded: &[Identity]) -> Self {
-        let seen = excluded.iter().copied().collect();
-        Self { seen, pseudo: HashMap::new(), one_file_system, root_device: 0 }
+        Self {
+            excluded: excluded.to_vec(),
+            seen: HashSet::new(),
+            pseudo: HashMap::new(),
+            one_file_system,
+            root_device: 0,
+        }
     }
 
     /// Visits everything that `paths` lead to, until `visit` breaks.
@@ -82,12 +92,17 @@ impl Walk {
     ) -> ControlFlow<()> {
         let path = path.to_path_buf();
         let found = if metadata.is_file() {
-            if !self.seen.insert((metadata.dev(), metadata.ino())) {
+            let identity = (metadata.dev(), metadata.ino());
+            if self.excluded.contains(&identity) {
+                Found::Excluded
+            } else if self.seen.insert(identity) {
+                Found::File { path, bytes: metadata.len(), inode: metadata.ino() }
+            } else {
                 return ControlFlow::Continue(());
             }
-            Found::File { path, bytes: metadata.len(), inode: metadata.ino() }
         } else if metadata.file_type().is_block_device() {
             match device_bytes(&path) {
+                Ok(_) if self.excluded.contains(&device_identity(metadata)) => Found::Excluded,
                 Ok(_) if !self.seen.insert(device_identity(metadata)) => {
                     return ControlFlow::Continue(());
                 }
@@ -160,6 +175,9 @@ impl Walk {
             Err(error) => return Some(failed(entry.path(), error)),
         };
         let identity = (metadata.dev(), metadata.ino());
+        if self.excluded.contains(&identity) {
+            return Some(Found::Excluded);
+        }
         let is_known = if metadata.nlink() > 1 {
             !self.seen.insert(identity)
         } else {
@@ -174,6 +192,10 @@ impl Walk {
 }
 
 fn failed(known_path: &Path, error: walkdir::Error) -> Found {
+    let is_gone = error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound);
+    if is_gone && error.depth() > 0 {
+        return Found::Vanished;
+    }
     let path = error.path().unwrap_or(known_path).to_path_buf();
     let error = error.into_io_error().unwrap_or_else(|| io::Error::other("it contains itself"));
     Found::Failed { path, error }

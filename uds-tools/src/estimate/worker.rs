@@ -6,6 +6,8 @@
 //! 2. Every block is counted as zero, or posted and counted as unique, duplicate or failed when
 //!    its batch is answered.
 
+use std::io::ErrorKind;
+
 use uds_geometry::{RecordData, RecordName};
 
 use super::failures::Failures;
@@ -131,7 +133,13 @@ impl<'a, P: Poster> Worker<'a, P> {
     }
 
     fn note_failure(&self, piece: &Piece, error: &std::io::Error) {
-        if piece.source.fail() {
+        if !piece.source.fail() {
+            return;
+        }
+        // It was there when its directory was read: somebody has removed it since.
+        if error.kind() == ErrorKind::NotFound {
+            self.totals.vanished.add(1);
+        } else {
             self.failures.add(&piece.source.path, error);
         }
     }

@@ -41,6 +41,11 @@ fn the_index_itself_is_not_data() {
     let json = uds.estimate(&["--index", "tree/index", "tree", "tree/index"]);
     assert_eq!(json["files_scanned"], 1);
     assert_eq!(json["blocks"], 50);
+    assert_eq!((&json["index_skipped"], &json["hard_links_skipped"]), (&true.into(), &0.into()));
+    let ran = uds.run(&["estimate", "--index", "tree/index", "tree/index"]);
+    assert!(ran.stdout.contains("Skipped    the index itself"), "{}", ran.stdout);
+    let json = uds.estimate(&["--index", "tree/index", "tree/one"]);
+    assert_eq!(json["index_skipped"], false);
 }
 
 // Guards the warning: an index that forgets must say so where it cannot be missed, with advice

@@ -11,9 +11,10 @@ use uds_geometry::{RecordData, RecordName};
 use super::{Scan, run};
 use crate::estimate::failures::Failures;
 use crate::estimate::name::Naming;
+use crate::estimate::source::Source;
 use crate::estimate::totals::{Counter, Totals};
 use crate::estimate::walk::Walk;
-use crate::estimate::worker::{Posted, Poster};
+use crate::estimate::worker::{Posted, Poster, Worker};
 use crate::exit::{Exit, Failure};
 use crate::stop::Stop;
 
@@ -134,4 +135,22 @@ fn a_stop_that_came_first_reads_nothing() {
     let (outcome, counters) = scan(directory.path(), 2, Naming::Murmur, usize::MAX, &stop);
     assert!(outcome.is_ok());
     assert_eq!(counters, [0; 6]);
+}
+
+// Guards against a failure for every file that a busy system removes while it is scanned.
+#[test]
+fn a_file_that_is_gone_is_no_failure() {
+    let directory = tempfile::tempdir().unwrap();
+    let (totals, failures, known) = (Totals::default(), Failures::default(), Mutex::default());
+    let stop = Stop::default();
+    let poster = ExactPoster { known: &known, batch: Vec::new(), patience: 0 };
+    let mut worker = Worker::new(Naming::Murmur, &totals, &failures, &stop, poster);
+    for piece in Source::pieces(directory.path().join("gone"), 100 << 20, 1) {
+        worker.read(&piece).unwrap();
+    }
+    assert_eq!((totals.vanished.get(), totals.files.get(), failures.count()), (1, 0, 0));
+    for piece in Source::pieces(directory.path().into(), 4096, 1) {
+        worker.read(&piece).unwrap();
+    }
+    assert_eq!((totals.vanished.get(), failures.count()), (1, 1), "a directory cannot be read");
 }

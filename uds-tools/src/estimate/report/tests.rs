@@ -13,6 +13,8 @@ fn report() -> Report {
         bytes_scanned: 1_342_177_280,
         files_scanned: 12_345,
         files_failed: 0,
+        files_vanished: 0,
+        index_skipped: false,
         hard_links_skipped: 0,
         symlinks_skipped: 0,
         special_files_skipped: 0,

@@ -15,6 +15,8 @@ struct Tally {
     hard_links: u32,
     symlinks: u32,
     special: u32,
+    excluded: u32,
+    vanished: u32,
     failed: u32,
 }
 
@@ -38,6 +40,8 @@ fn tally(paths: &[&Path], walk: Walk) -> Tally {
             Found::HardLink => tally.hard_links += 1,
             Found::Symlink => tally.symlinks += 1,
             Found::Special => tally.special += 1,
+            Found::Excluded => tally.excluded += 1,
+            Found::Vanished => tally.vanished += 1,
             Found::Failed { .. } => tally.failed += 1,
         }
         ControlFlow::Continue(())
@@ -133,6 +137,7 @@ fn excluded_files_are_not_found() {
     let metadata = fs::metadata(root.join("a/two")).unwrap();
     let tally = walk_without(&[root, &root.join("a/two")], &[(metadata.dev(), metadata.ino())]);
     assert_eq!(tally.files, ["one", "three"]);
+    assert_eq!((tally.excluded, tally.hard_links), (2, 0), "as a path, and in its directory");
 }
 
 // Guards against an estimate of everything that drowns in the kernel's memory.
