@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &SizeArgs) -> Result<Exit, Failure> {
                      of memory, remembers {}; divide the data among several indexes",
                     units::bytes(data),
                     units::bytes(block_size),
-                    units::bytes(largest_window(block_size)),
+                    units::bytes(largest_window(block_size, true)),
                 )));
             }
             sizes
@@ -115,10 +115,10 @@ pub(crate) fn memory_for_records(records: u64) -> Option<MemorySize> {
         .find(|&memory| Configuration::dense(memory).geometry().records_per_volume() > records)
 }
 
-fn largest_window(block_size: u64) -> u64 {
+fn largest_window(block_size: u64, sparse: bool) -> u64 {
     MemorySize::all()
         .last()
-        .and_then(|memory| size_of(memory, block_size, true))
+        .and_then(|memory| size_of(memory, block_size, sparse))
         .map_or(0, |size| size.window_bytes)
 }
 
@@ -150,6 +150,14 @@ fn text(report: &Report) -> String {
             units::bytes(size.disk_bytes),
         );
     }
+    if report.data_bytes.is_some() && report.sizes.iter().all(|size| size.sparse) {
+        let problem = format!(
+            "No dense index is large enough: the largest, with 1024G of memory, remembers {}. \
+             Divide the data among several.",
+            units::bytes(largest_window(report.block_size, false))
+        );
+        let _ = write!(text, "\n{}", units::wrapped(&problem, 60));
+    }
     text.push_str(
         "\nA dense index finds every duplicate that it remembers; a\n\
          sparse one remembers ten times as much and finds those\n\
@@ -179,8 +187,8 @@ mod tests {
     // Guards against a number that is cut off where 64 bits end, and told as exact.
     #[test]
     fn the_largest_window_in_the_largest_blocks_fits() {
-        let largest = u128::from(largest_window(1)) * u128::from(units::MAX_BLOCK_BYTES);
-        assert_eq!(u128::from(largest_window(units::MAX_BLOCK_BYTES)), largest);
+        let largest = u128::from(largest_window(1, true)) * u128::from(units::MAX_BLOCK_BYTES);
+        assert_eq!(u128::from(largest_window(units::MAX_BLOCK_BYTES, true)), largest);
     }
 
     // Guards the advice after records were forgotten: a window that is just full has begun to

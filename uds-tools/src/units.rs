@@ -142,7 +142,7 @@ pub(crate) fn parse_bytes(text: &str) -> Result<u64> {
         .with_context(|| format!("{text:?} is not an amount of data: {wanted}"))?;
     let total = amount * 1024_f64.powi(power as i32);
     if total >= u64::MAX as f64 {
-        bail!("{text:?} is more than 16 EiB, which no file system holds: {wanted}");
+        bail!("{text:?} is 16 EiB or more, and only less than that can be counted");
     }
     Ok(total as u64)
 }
@@ -244,6 +244,8 @@ mod tests {
         for text in ["", "T", "-1G", "10X", "1e30E", "nan", "inf", "10TT", "1 2G"] {
             assert!(parse_bytes(text).is_err(), "{text}");
         }
+        let error = parse_bytes("16E").unwrap_err().to_string();
+        assert!(error.starts_with("\"16E\" is 16 EiB or more"), "{error}");
     }
 
     // Guards the ends of the range.

@@ -93,3 +93,17 @@ fn a_full_output_is_a_failure() {
     let ran = finish(uds.command(&["size"]).stdout(full));
     ran.failed(3, &["standard output", "No space left"]);
 }
+
+// Guards against an answer that leaves out what it does not say: only dense indexes can be made.
+#[test]
+fn data_that_no_dense_index_remembers() {
+    let uds = Uds::new();
+    let ran = uds.run(&["size", "--data", "10P"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let text = ran.stdout.replace('\n', " ");
+    assert!(text.contains("No dense index is large enough: the largest, with 1024G of"), "{text}");
+    assert!(text.contains("remembers 1 PiB."), "{text}");
+    let ran = uds.run(&["size", "--data", "1P"]);
+    assert!(!ran.stdout.contains("No dense index"), "{}", ran.stdout);
+    uds.run(&["size", "--data", "16E"]).failed(2, &["is 16 EiB or more"]);
+}
