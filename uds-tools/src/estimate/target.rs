@@ -119,8 +119,8 @@ fn existing(path: &Path, arguments: &EstimateArgs) -> Result<Index, Failure> {
     if let SaveState::Clean(_) = info.save {
         for slot in &info.damaged_slots {
             complain(format_args!(
-                "warning: {path:?}: save slot {slot}: its header is damaged; going on with the save \
-                 in the other one, which can be older: what came after it is lost then"
+                "warning: {path:?}: save slot {slot}: its header is damaged; going on with the \
+                 save in the other one, which can be older: what came after it is lost then"
             ));
         }
     }
