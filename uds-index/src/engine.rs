@@ -18,7 +18,9 @@ mod saving;
 mod writer;
 mod zone;
 
-use uds_geometry::{Geometry, VirtualChapter, VolumeIndexParameters, ZoneCount};
+use uds_geometry::{
+    Geometry, SubIndexParameters, VirtualChapter, VolumeIndexParameters, ZoneCount,
+};
 use uds_volume::Volume;
 
 use self::writer::ChapterWriter;
@@ -38,7 +40,7 @@ const REQUESTS_TOUCHED_TOGETHER: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Engine {
     geometry: Arc<Geometry>,
-    parameters: Arc<uds_geometry::SubIndexParameters>,
+    parameters: Arc<SubIndexParameters>,
     zone_count: ZoneCount,
     layout: Layout,
     volume: Arc<Volume>,
@@ -64,19 +66,19 @@ struct Contents {
 impl Engine {
     /// An engine for a new index, whose layout is planned and will be formatted.
     pub(crate) fn create(layout: Layout, zone_count: ZoneCount) -> Result<Self, IndexError> {
-        let geometry = Arc::new(layout.configuration().geometry());
+        let geometry = layout.configuration().geometry();
         let parameters = dense_parameters(&geometry)?;
-        let volume = open_volume(&layout, &geometry)?;
+        let volume = open_volume(&layout, geometry)?;
         let contents = Contents {
             newest: VirtualChapter::ZERO,
             oldest: VirtualChapter::ZERO,
-            open: empty_open_chapters(&geometry, zone_count)?,
+            open: empty_open_chapters(volume.geometry(), zone_count)?,
             indexes: zone_count
                 .zones()
                 .map(|zone| SubIndexZone::new(&parameters, zone, zone_count))
                 .collect::<Result<_, _>>()?,
         };
-        let mut engine = Self::assemble(layout, geometry, parameters, volume, contents)?;
+        let mut engine = Self::assemble(layout, parameters, volume, zone_count, contents)?;
         // A new index has no save, so the first close must write one.
         for zone in &mut engine.zones {
             zone.is_changed = true;
@@ -86,24 +88,25 @@ impl Engine {
 
     /// An engine for the index that `layout` describes, as its latest save has it.
     pub(crate) fn load(layout: Layout, zone_count: ZoneCount) -> Result<Self, IndexError> {
-        let geometry = Arc::new(layout.configuration().geometry());
+        let geometry = layout.configuration().geometry();
         let parameters = dense_parameters(&geometry)?;
         // Without a save nothing else is needed, however large it claims to be.
         let latest = saving::latest(&layout, &geometry)?;
-        let volume = open_volume(&layout, &geometry)?;
+        let volume = open_volume(&layout, geometry)?;
         let contents = saving::load(&layout, latest, &parameters, &volume, zone_count)?;
-        let mut engine = Self::assemble(layout, geometry, parameters, volume, contents)?;
+        let mut engine = Self::assemble(layout, parameters, volume, zone_count, contents)?;
         engine.save_stands = true;
         Ok(engine)
     }
 
     fn assemble(
         layout: Layout,
-        geometry: Arc<Geometry>,
-        parameters: Arc<uds_geometry::SubIndexParameters>,
+        parameters: Arc<SubIndexParameters>,
         volume: Arc<Volume>,
+        zone_count: ZoneCount,
         contents: Contents,
     ) -> Result<Self, IndexError> {
+        let geometry = Arc::new(volume.geometry().clone());
         let Contents { newest, oldest, open, indexes } = contents;
         let zone = |(open, index)| Zone {
             geometry: Arc::clone(&geometry),
@@ -116,8 +119,6 @@ impl Engine {
             is_changed: false,
         };
         let zones: Vec<_> = open.into_iter().zip(indexes).map(zone).collect();
-        let zone_count =
-            ZoneCount::new(zones.len() as u8).expect("as many zones as were asked for");
         let writer = ChapterWriter::start(Arc::clone(&volume))?;
         Ok(Self {
             geometry,
@@ -166,7 +167,7 @@ impl Engine {
     /// Poisons the index where a panic cut off requests.
     fn notice_panic(&mut self) {
         if self.is_running {
-            self.poison.get_or_insert_with(|| Arc::new(IndexError::Panicked));
+            self.poison_with(IndexError::Panicked);
         }
     }
 
@@ -180,9 +181,9 @@ impl Engine {
 
     fn execute(&mut self, request: &Request) -> Result<Answer, IndexError> {
         let mut operation = request.operation;
-        if let Some(cause) = &self.poison {
+        if self.poison.is_some() {
             if operation.is_change() {
-                return Err(IndexError::Poisoned { cause: Arc::clone(cause) });
+                self.check_poison()?;
             }
             // There is no room any more for what a query would move.
             operation = Operation::QueryNoUpdate;
@@ -210,10 +211,7 @@ impl Engine {
     fn wait_for_writer(&mut self) -> Result<(), IndexError> {
         self.writer.wait_until_idle();
         self.notice_writer();
-        match &self.poison {
-            Some(cause) => Err(IndexError::Poisoned { cause: Arc::clone(cause) }),
-            None => Ok(()),
-        }
+        self.check_poison()
     }
 
     /// Poisons the index where the writer has failed.
@@ -223,10 +221,17 @@ impl Engine {
         }
     }
 
-    /// Makes the index take no more changes, because of `cause` or what came before it.
-    fn poison_with(&mut self, cause: Arc<IndexError>) -> IndexError {
-        let cause = self.poison.get_or_insert(cause);
-        IndexError::Poisoned { cause: Arc::clone(cause) }
+    /// Makes the index take no more changes, because of `error` or what came before it.
+    fn poison_with(&mut self, error: IndexError) {
+        self.poison.get_or_insert_with(|| Arc::new(error));
+    }
+
+    /// Whether the index still takes changes.
+    fn check_poison(&self) -> Result<(), IndexError> {
+        match &self.poison {
+            Some(cause) => Err(IndexError::Poisoned { cause: Arc::clone(cause) }),
+            None => Ok(()),
+        }
     }
 
     /// What the index has done, and what it holds.
@@ -263,19 +268,17 @@ impl Engine {
 }
 
 /// The parameters of a dense volume index.
-fn dense_parameters(
-    geometry: &Geometry,
-) -> Result<Arc<uds_geometry::SubIndexParameters>, IndexError> {
+fn dense_parameters(geometry: &Geometry) -> Result<Arc<SubIndexParameters>, IndexError> {
     if geometry.is_sparse() {
         return Err(IndexError::Unsupported { what: "a sparse index" });
     }
     Ok(Arc::new(VolumeIndexParameters::new(geometry)?.non_hook))
 }
 
-fn open_volume(layout: &Layout, geometry: &Arc<Geometry>) -> Result<Arc<Volume>, IndexError> {
+fn open_volume(layout: &Layout, geometry: Geometry) -> Result<Arc<Volume>, IndexError> {
     let volume = Volume::new(
         Arc::clone(layout.storage()),
-        Geometry::clone(geometry),
+        geometry,
         layout.volume_start_byte(),
         layout.volume_nonce(),
     )?;

@@ -46,9 +46,8 @@ pub(crate) struct Layout {
     storage: Arc<dyn Storage>,
     first_block: u64,
     sizes: LayoutSizes,
-    configuration: Configuration,
-    client_nonce: Nonce,
-    nonce_info: [u8; 32],
+    super_block: SuperBlock,
+    config: ConfigBlock,
     volume_nonce: Nonce,
     saves: [Option<Save>; 2],
     /// Which slots have a header that makes no sense.
@@ -95,7 +94,7 @@ impl Layout {
         configuration: &Configuration,
         options: &CreateOptions,
     ) -> Result<Self, IndexError> {
-        let (client_nonce, first_block) = (options.nonce, options.offset_blocks);
+        let first_block = options.offset_blocks;
         let sizes = LayoutSizes::new(&configuration.geometry())?;
         let needed = end_byte(first_block, &sizes);
         // A device's last part of a block is of no use.
@@ -106,17 +105,30 @@ impl Layout {
         }
         let fresh = || fresh_nonce_info(storage.now().as_nanos() as u64);
         let super_block = SuperBlock::new(options.nonce_info.unwrap_or_else(fresh));
-        Ok(Self {
+        let config = ConfigBlock { configuration: configuration.clone(), nonce: options.nonce };
+        Ok(Self::new(storage, first_block, sizes, super_block, config))
+    }
+
+    /// A layout whose save slots are empty.
+    fn new(
+        storage: Arc<dyn Storage>,
+        first_block: u64,
+        sizes: LayoutSizes,
+        super_block: SuperBlock,
+        config: ConfigBlock,
+    ) -> Self {
+        let volume_nonce = volume_nonce(super_block.nonce, first_block + 2);
+        let (saves, damaged_slots) = ([None; 2], [false; 2]);
+        Self {
             storage,
             first_block,
             sizes,
-            configuration: configuration.clone(),
-            client_nonce,
-            nonce_info: super_block.nonce_info,
-            volume_nonce: volume_nonce(super_block.nonce, first_block + 2),
-            saves: [None, None],
-            damaged_slots: [false; 2],
-        })
+            super_block,
+            config,
+            volume_nonce,
+            saves,
+            damaged_slots,
+        }
     }
 
     /// Writes a planned index over whatever the storage holds, and makes it durable
@@ -128,12 +140,10 @@ impl Layout {
             let place = self.slot(slot);
             self.write_block(place.start, &place.unsaved_table().encode())?;
         }
-        let config =
-            ConfigBlock { configuration: self.configuration.clone(), nonce: self.client_nonce };
-        self.write_block(self.first_block + 1, &config.encode())?;
+        self.write_block(self.first_block + 1, &self.config.encode())?;
         self.storage.sync()?;
-        let super_block = SuperBlock::new(self.nonce_info).table(self.first_block, &self.sizes);
-        self.write_block(self.first_block, &super_block.encode())?;
+        let table = self.super_block.table(self.first_block, &self.sizes);
+        self.write_block(self.first_block, &table.encode())?;
         Ok(self.storage.sync()?)
     }
 
@@ -163,17 +173,7 @@ impl Layout {
         let sizes = LayoutSizes::new(&config.configuration.geometry())?;
         super_block::check_regions(&table, first_block, &sizes)?;
         check_length(end_byte(first_block, &sizes))?;
-        let mut layout = Self {
-            storage,
-            first_block,
-            sizes,
-            configuration: config.configuration,
-            client_nonce: config.nonce,
-            nonce_info: super_block.nonce_info,
-            volume_nonce: volume_nonce(super_block.nonce, first_block + 2),
-            saves: [None, None],
-            damaged_slots: [false; 2],
-        };
+        let mut layout = Self::new(storage, first_block, sizes, super_block, config);
         for slot in 0..layout.saves.len() {
             layout.read_save(slot)?;
         }
@@ -209,7 +209,7 @@ impl Layout {
     }
 
     pub(crate) fn configuration(&self) -> &Configuration {
-        &self.configuration
+        &self.config.configuration
     }
 
     pub(crate) fn sizes(&self) -> &LayoutSizes {
@@ -217,11 +217,11 @@ impl Layout {
     }
 
     pub(crate) fn client_nonce(&self) -> Nonce {
-        self.client_nonce
+        self.config.nonce
     }
 
     pub(crate) fn nonce_info(&self) -> [u8; 32] {
-        self.nonce_info
+        self.super_block.nonce_info
     }
 
     pub(crate) fn volume_nonce(&self) -> Nonce {

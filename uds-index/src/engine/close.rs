@@ -28,10 +28,7 @@ impl Engine {
             .collect::<Result<Vec<_>, _>>();
         let spares = match spares {
             Ok(spares) => spares,
-            Err(error) => {
-                self.poison.get_or_insert(Arc::new(error));
-                return;
-            }
+            Err(error) => return self.poison_with(error),
         };
         let chapter = self.zones[0].newest;
         let newest = chapter.next();

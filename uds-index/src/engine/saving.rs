@@ -23,7 +23,10 @@ impl Engine {
         if self.save_stands && !self.zones.iter().any(|zone| zone.is_changed) {
             return Ok(());
         }
-        self.write_save().map_err(|error| self.poison_with(Arc::new(error)))?;
+        if let Err(error) = self.write_save() {
+            self.poison_with(error);
+        }
+        self.check_poison()?;
         self.save_stands = true;
         for zone in &mut self.zones {
             zone.is_changed = false;
