@@ -110,6 +110,32 @@ pub enum VolumeError {
         /// Record pages of a chapter.
         count: u32,
     },
+    /// A page had to be read while no threads were there to read it.
+    #[error("no threads read pages of the volume any more: it is being closed")]
+    NoReaders,
+    /// The volume has reader threads already.
+    #[error("the volume has reader threads already: use those, or drop them first")]
+    HasReaders,
+    /// A zone has a searcher already.
+    #[error("zone {zone} has a searcher already: use that, or drop it first")]
+    ZoneTaken {
+        /// The zone.
+        zone: u8,
+    },
+    /// A thread could not be started.
+    #[error("no thread could be started for the {thread}")]
+    Thread {
+        /// What the thread is for.
+        thread: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The storage panicked while a page was read.
+    #[error("the storage panicked at {place}: a bug of the storage, or of this library")]
+    Panicked {
+        /// The page.
+        place: PagePlace,
+    },
     /// The index of a chapter could not be made from its records.
     #[error("the index of chapter {chapter} cannot be made")]
     ChapterIndex {

@@ -6,6 +6,8 @@
 //!
 //! - [`Storage`] is the only way to the operating system: [`FileStorage`] for files and block
 //!   devices, [`MemoryStorage`], [`CountingStorage`], and the simulated disk of [`sim`] for tests.
+//! - [`Volume::find_record`] looks a name up and waits for what must be read. Zones that have better
+//!   things to do use a [`Searcher`] and let [`Readers`] do the waiting.
 //! - [`RecordPageEncoder`], [`search_record_page`] and [`records_of_page`] make and read record
 //!   pages, [`RadixSorter`] sorts their records.
 //! - [`IndexPageMap`] knows which index page of a chapter to look at.
@@ -37,12 +39,12 @@
 //! assert_eq!(found, Some(RecordData::new([1234_u32 as u8; 16])));
 //! # Ok::<(), uds_volume::VolumeError>(())
 //! ```
-#![forbid(unsafe_code)]
 
 mod cache;
 mod error;
 mod page_map;
 mod radix;
+mod read_queue;
 mod record_page;
 mod storage;
 mod sync;
@@ -60,4 +62,7 @@ pub use storage::{
     CountingStorage, FileKind, FileOptions, FileStorage, MemoryStorage, Operation, OperationCounts,
     Storage, StorageError,
 };
-pub use volume::{ChapterReport, ChapterScratch, Volume, VolumeStatistics};
+pub use volume::{
+    ChapterReport, ChapterScratch, FinishedRead, Lookup, Progress, ReadCompletion, Readers,
+    Searcher, Volume, VolumeStatistics,
+};

@@ -15,20 +15,25 @@
 //! # Threads
 //!
 //! Any number of threads look up names while one writes a chapter; writers wait for each other. No
-//! lock is held during input and output, but for that of the writers.
+//! lock is held during input and output, but for that of the writers. Zones look names up without
+//! waiting, each through its [`Searcher`]; what they need is read by [`Readers`].
 
 mod look_up;
+mod packers;
+mod readers;
+mod searcher;
 mod slots;
 mod statistics;
 mod write;
 
 use std::fmt;
 
-use uds_delta_index::IndexPageHeader;
 use uds_geometry::{
     ChapterPage, Geometry, IndexPageNumber, Nonce, PhysicalChapter, RecordPageNumber,
 };
 
+pub use readers::{FinishedRead, Progress, ReadCompletion, Readers};
+pub use searcher::{Lookup, Searcher};
 pub use statistics::VolumeStatistics;
 pub use write::{ChapterReport, ChapterScratch};
 
@@ -37,6 +42,7 @@ use crate::error::{PagePlace, VolumeError, Wanted};
 use crate::page_map::IndexPageMap;
 use crate::storage::Storage;
 use crate::sync::{Arc, Mutex};
+use readers::Waiter;
 use slots::Slots;
 use statistics::Counters;
 
@@ -50,7 +56,7 @@ pub struct Volume {
     start: u64,
     nonce: Nonce,
     page_map: IndexPageMap,
-    cache: PageCache<IndexPageHeader>,
+    cache: PageCache<Waiter>,
     slots: Slots,
     counters: Counters,
     /// Held while a chapter is written.

@@ -3,10 +3,11 @@
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use uds_geometry::{Configuration, CustomConfiguration, Geometry, PhysicalPage};
+use uds_geometry::{Configuration, CustomConfiguration, Geometry, PhysicalPage, ZoneCount, ZoneId};
 
-use super::{Access, PageCache};
-use crate::sync::atomic::{AtomicU32, Ordering};
+use super::table::Page;
+use super::{Access, Loading, PageCache};
+use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// Pages of 4 KiB, `slots` cache slots.
 fn geometry(slots: u32) -> Geometry {
@@ -24,18 +25,26 @@ fn pages(range: Range<u32>) -> Range<PhysicalPage> {
     PhysicalPage::new(range.start)..PhysicalPage::new(range.end)
 }
 
+/// A cache without anybody who waits for pages.
+fn cache(slots: u32) -> PageCache<()> {
+    PageCache::new(&geometry(slots))
+}
+
+fn fill(loading: &mut Loading<'_, ()>, number: u32) {
+    loading.bytes_mut()[..4].copy_from_slice(&number.to_le_bytes());
+}
+
+fn assert_is(page: &Page, number: u32) {
+    assert_eq!(page.bytes[..4], number.to_le_bytes(), "page {number}");
+}
+
 /// Uses a page, loading it where it is absent. Says whether it was cached.
-fn use_page(cache: &PageCache<u32>, number: u32) -> bool {
-    match cache.access(PhysicalPage::new(number)) {
-        Access::Cached(pinned) => {
-            assert_eq!(pinned.bytes()[..4], number.to_le_bytes(), "page {number}");
-            assert_eq!(pinned.header(), Some(&number));
-            true
-        }
+fn use_page(cache: &PageCache<()>, number: u32) -> bool {
+    match cache.access(PhysicalPage::new(number), |page| assert_is(page, number)) {
+        Access::Found(()) => true,
         Access::Missing(mut loading) => {
-            loading.bytes_mut()[..4].copy_from_slice(&number.to_le_bytes());
-            let pinned = loading.publish(Some(number));
-            assert_eq!(pinned.bytes()[..4], number.to_le_bytes());
+            fill(&mut loading, number);
+            loading.publish_if(|| true);
             false
         }
     }
@@ -44,7 +53,7 @@ fn use_page(cache: &PageCache<u32>, number: u32) -> bool {
 // Guards the order of eviction: the page that was not used for longest goes first.
 #[test]
 fn the_least_recently_used_page_is_evicted() {
-    let cache = PageCache::new(&geometry(16));
+    let cache = cache(16);
     for page in 1..=16 {
         assert!(!use_page(&cache, page));
     }
@@ -65,7 +74,7 @@ fn the_least_recently_used_page_is_evicted() {
 // Guards invalidation: just the pages of a range go, and their slots are used first.
 #[test]
 fn forgotten_pages_leave_their_slots() {
-    let cache = PageCache::new(&geometry(16));
+    let cache = cache(16);
     for page in 1..=16 {
         use_page(&cache, page);
     }
@@ -81,32 +90,40 @@ fn forgotten_pages_leave_their_slots() {
     }
 }
 
-// Guards against stale pages: what was read before its chapter was forgotten must not stay.
+// Guards against stale pages: what was read before its chapter was forgotten must not stay, and
+// what somebody else has loaded meanwhile must not be doubled.
 #[test]
-fn a_load_that_is_overtaken_by_forgetting_is_not_cached() {
-    let cache = PageCache::<u32>::new(&geometry(2));
-    let Access::Missing(loading) = cache.access(PhysicalPage::new(5)) else { panic!() };
-    cache.forget(pages(0..10));
-    assert!(!use_page(&cache, 5), "another slot loads it anew");
-    drop(loading.publish(Some(77)));
-    assert!(use_page(&cache, 5), "the older load did not disturb it");
-    assert!(!use_page(&cache, 6), "its slot is free again");
-    assert!(use_page(&cache, 5));
+fn a_load_that_is_overtaken_is_not_cached() {
+    let cache = cache(2);
+    for is_valid in [false, true] {
+        let Access::Missing(mut loading) = cache.access(PhysicalPage::new(5), |_| ()) else {
+            panic!("page 5 is not cached")
+        };
+        fill(&mut loading, 77);
+        assert!(!use_page(&cache, 5), "another slot loads it anew");
+        loading.publish_if(|| is_valid);
+        assert!(use_page(&cache, 5), "the older load did not disturb it");
+        assert!(!use_page(&cache, 6), "its slot is free again");
+        assert!(use_page(&cache, 5));
+        cache.forget(pages(0..10));
+    }
 }
 
 // Guards failed reads: the page is absent afterwards and its slot is not lost, even by a panic.
 #[test]
 fn a_load_that_fails_leaves_nothing_behind() {
-    let cache = PageCache::<u32>::new(&geometry(1));
+    let cache = cache(1);
     for touch_bytes in [false, true] {
-        let Access::Missing(mut loading) = cache.access(PhysicalPage::new(5)) else { panic!() };
+        let Access::Missing(mut loading) = cache.access(PhysicalPage::new(5), |_| ()) else {
+            panic!("page 5 is not cached")
+        };
         if touch_bytes {
             loading.bytes_mut().fill(1);
         }
         drop(loading);
     }
     let panicked = catch_unwind(AssertUnwindSafe(|| {
-        let _loading = cache.access(PhysicalPage::new(5));
+        let _loading = cache.access(PhysicalPage::new(5), |_| ());
         panic!("the reader dies");
     }));
     assert!(panicked.is_err());
@@ -114,38 +131,66 @@ fn a_load_that_fails_leaves_nothing_behind() {
     assert!(use_page(&cache, 5));
 }
 
-// Guards buffers in use: neither eviction nor reuse may change what a searcher looks at.
+// Guards buffers in use: who evicts a page waits for the zone that looks at it.
 #[test]
-fn a_pinned_page_outlives_its_eviction() {
-    let cache = PageCache::new(&geometry(1));
+fn a_pinned_page_is_not_evicted_before_it_is_let_go() {
+    let cache = cache(1);
     use_page(&cache, 5);
-    let Access::Cached(pinned) = cache.access(PhysicalPage::new(5)) else { panic!() };
-    for page in 6..10 {
-        use_page(&cache, page);
+    let mut pin = cache.claim_pin(ZoneId::ZERO).unwrap();
+    assert!(cache.claim_pin(ZoneId::ZERO).is_none(), "a pin has one owner");
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let pinned = cache.pin(&mut pin, PhysicalPage::new(5)).unwrap();
+        scope.spawn(|| {
+            assert!(!use_page(&cache, 6));
+            is_over.store(true, Ordering::Relaxed);
+        });
+        for _ in 0..1000 {
+            std::thread::yield_now();
+            pinned.look(|page| assert_is(page, 5));
+            assert!(!is_over.load(Ordering::Relaxed));
+        }
+    });
+    assert!(cache.pin(&mut pin, PhysicalPage::new(5)).is_none());
+    cache.pin(&mut pin, PhysicalPage::new(6)).unwrap().look(|page| assert_is(page, 6));
+    drop(pin);
+    assert!(cache.claim_pin(ZoneId::ZERO).is_some());
+}
+
+// Guards the hot pages of zones other than the first against ageing as if idle (trap 51).
+#[test]
+fn hits_of_any_zone_keep_a_page() {
+    let zones: Vec<_> = ZoneCount::new(2).unwrap().zones().collect();
+    for zone in zones {
+        let cache = cache(16);
+        let mut pin = cache.claim_pin(zone).unwrap();
+        use_page(&cache, 5);
+        for page in 20..200 {
+            use_page(&cache, page);
+            assert!(cache.pin(&mut pin, PhysicalPage::new(5)).is_some(), "{zone:?} {page}");
+        }
     }
-    assert_eq!(pinned.bytes()[..4], 5_u32.to_le_bytes());
-    assert_eq!(pinned.header(), Some(&5));
 }
 
 // Guards donation: new content of a page replaces the old, in one slot only (trap 30b).
 #[test]
 fn replacing_a_page_leaves_no_orphan() {
-    let cache = PageCache::new(&geometry(2));
+    let cache = cache(2);
     use_page(&cache, 5);
     use_page(&cache, 6);
     let mut loading = cache.replace(PhysicalPage::new(5));
-    loading.bytes_mut()[..4].copy_from_slice(&5_u32.to_le_bytes());
-    drop(loading.publish(Some(5)));
+    fill(&mut loading, 5);
+    loading.publish_if(|| true);
     assert!(use_page(&cache, 6), "the other slot was not needed");
     assert!(use_page(&cache, 5));
     assert!(!use_page(&cache, 7), "evicts page 6");
     assert!(use_page(&cache, 5), "an orphan's eviction would have unmapped it");
 }
 
-// Guards against two loads of one page at once, and against waiters that nobody wakes.
+// Guards against waiters that nobody wakes.
 #[test]
-fn threads_wait_for_each_others_loads() {
-    let cache = PageCache::<u32>::new(&geometry(1));
+fn threads_wait_for_each_others_slots() {
+    let cache = cache(1);
     let loads = AtomicU32::new(0);
     std::thread::scope(|scope| {
         for thread in 0..4_u32 {

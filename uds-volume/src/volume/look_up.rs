@@ -10,7 +10,8 @@ use uds_geometry::{
 
 use super::slots::SlotState;
 use super::{FIRST_PAGE, Volume};
-use crate::cache::{Access, Pinned};
+use crate::cache::table::Page;
+use crate::cache::{Access, Loading};
 use crate::error::{PagePlace, VolumeError};
 use crate::record_page::search_record_page;
 
@@ -46,20 +47,8 @@ impl Volume {
         name: &RecordName,
     ) -> Result<Option<RecordPageNumber>, VolumeError> {
         self.while_held(chapter, |held| {
-            let list = self.geometry.chapter_list(name);
-            let page = self.page_map.page_for(held.slot, list)?;
-            let place = self.place(held.slot, ChapterPage::Index(page));
-            let Some((pinned, header)) = self.index_page(held, page)? else { return Ok(None) };
-            let found = chapter_index::search(&header, pinned.bytes(), &self.geometry, name)
-                .map_err(|source| VolumeError::IndexPage { place, source })?;
-            let count = self.geometry.record_pages_per_chapter();
-            match found {
-                Some(number) if number.get() >= count => {
-                    let (name, found) = (*name, number.get());
-                    Err(VolumeError::RecordPageNumber { place, name, found, count })
-                }
-                found => Ok(found),
-            }
+            let page = ChapterPage::Index(self.index_page_for(held, name)?);
+            self.in_page(held, page, |content| self.search_index_page(held, page, content, name))
         })
     }
 
@@ -78,8 +67,8 @@ impl Volume {
     ) -> Result<Option<RecordData>, VolumeError> {
         self.check_record_page(page)?;
         self.while_held(chapter, |held| {
-            let Some(pinned) = self.record_page(held, page)? else { return Ok(None) };
-            Ok(search_record_page(pinned.bytes(), name))
+            let search = |content: &Page| Ok(search_record_page(&content.bytes, name));
+            self.in_page(held, ChapterPage::Record(page), search)
         })
     }
 
@@ -118,6 +107,18 @@ impl Volume {
         start..PhysicalPage::new(start.get() + self.geometry.pages_per_chapter())
     }
 
+    /// A chapter, and its slot as it is now. `None` where the slot cannot hold the chapter.
+    pub(super) fn held(&self, chapter: VirtualChapter) -> Option<Held> {
+        let slot = self.geometry.physical_chapter(chapter);
+        let state = self.slots.state(slot);
+        state.may_hold(chapter).then_some(Held { chapter, slot, state })
+    }
+
+    /// Whether nothing has happened to the slot since.
+    pub(super) fn is_still(&self, held: Held) -> bool {
+        self.slots.state(held.slot) == held.state
+    }
+
     /// Searches the slot of a chapter. If the slot loses the chapter meanwhile, whatever the
     /// search found or failed at is void: nothing is found.
     fn while_held<T>(
@@ -125,60 +126,80 @@ impl Volume {
         chapter: VirtualChapter,
         search: impl FnOnce(Held) -> Result<Option<T>, VolumeError>,
     ) -> Result<Option<T>, VolumeError> {
-        let slot = self.geometry.physical_chapter(chapter);
-        let held = Held { chapter, slot, state: self.slots.state(slot) };
-        if !held.state.may_hold(chapter) {
-            return Ok(None);
-        }
+        let Some(held) = self.held(chapter) else { return Ok(None) };
         let result = search(held);
         if self.is_still(held) { result } else { Ok(None) }
     }
 
-    fn is_still(&self, held: Held) -> bool {
-        self.slots.state(held.slot) == held.state
-    }
-
-    /// An index page, from the cache or the storage, and its header. `None` where the chapter has
-    /// left its slot.
-    fn index_page(
+    /// Searches a page, in the cache or after reading it in this thread. `None` where the chapter
+    /// has left its slot.
+    fn in_page<T>(
         &self,
         held: Held,
-        page: IndexPageNumber,
-    ) -> Result<Option<(Pinned<IndexPageHeader>, IndexPageHeader)>, VolumeError> {
-        let place = self.place(held.slot, ChapterPage::Index(page));
-        let access = self.cache.access(self.geometry.physical_page(held.slot, place.page));
-        self.counters.add_index_page(matches!(access, Access::Cached(_)));
-        match access {
-            Access::Cached(pinned) => {
-                let header = *pinned.header().expect("index pages are cached with their headers");
-                check_chapter(place, held.chapter, header)?;
-                Ok(Some((pinned, header)))
-            }
-            Access::Missing(_) if !self.is_still(held) => Ok(None),
-            Access::Missing(mut loading) => {
-                self.read_pages(held.slot, place.page, loading.bytes_mut())?;
-                let header = self.verify(held, page, loading.bytes_mut())?;
-                Ok(Some((loading.publish(Some(header)), header)))
-            }
+        page: ChapterPage,
+        search: impl Fn(&Page) -> Result<Option<T>, VolumeError>,
+    ) -> Result<Option<T>, VolumeError> {
+        let access = self.cache.access(self.geometry.physical_page(held.slot, page), &search);
+        self.counters.add_look_up(None, page, matches!(access, Access::Found(_)));
+        let mut loading = match access {
+            Access::Found(result) => return result,
+            Access::Missing(loading) => loading,
+        };
+        if !self.is_still(held) {
+            return Ok(None);
         }
+        self.load(held, page, &mut loading)?;
+        let result = search(loading.page());
+        // Who writes to the slot first changes its state and then has the cache forget its pages.
+        loading.publish_if(|| self.is_still(held));
+        result
     }
 
-    /// A record page, from the cache or the storage. `None` where the chapter has left its slot.
-    fn record_page(
+    /// Reads a page of a chapter into a slot of the cache, and verifies it.
+    pub(super) fn load<W>(
         &self,
         held: Held,
-        page: RecordPageNumber,
-    ) -> Result<Option<Pinned<IndexPageHeader>>, VolumeError> {
-        let page = ChapterPage::Record(page);
-        let access = self.cache.access(self.geometry.physical_page(held.slot, page));
-        self.counters.add_record_page(matches!(access, Access::Cached(_)));
-        match access {
-            Access::Cached(pinned) => Ok(Some(pinned)),
-            Access::Missing(_) if !self.is_still(held) => Ok(None),
-            Access::Missing(mut loading) => {
-                self.read_pages(held.slot, page, loading.bytes_mut())?;
-                Ok(Some(loading.publish(None)))
+        page: ChapterPage,
+        loading: &mut Loading<'_, W>,
+    ) -> Result<(), VolumeError> {
+        self.read_pages(held.slot, page, loading.bytes_mut())?;
+        let header = match page {
+            ChapterPage::Index(number) => Some(self.verify(held, number, loading.bytes_mut())?),
+            ChapterPage::Record(_) => None,
+        };
+        loading.set_header(header);
+        Ok(())
+    }
+
+    /// The index page of a chapter that has a name's list.
+    pub(super) fn index_page_for(
+        &self,
+        held: Held,
+        name: &RecordName,
+    ) -> Result<IndexPageNumber, VolumeError> {
+        self.page_map.page_for(held.slot, self.geometry.chapter_list(name))
+    }
+
+    /// Searches an index page of a chapter.
+    pub(super) fn search_index_page(
+        &self,
+        held: Held,
+        page: ChapterPage,
+        content: &Page,
+        name: &RecordName,
+    ) -> Result<Option<RecordPageNumber>, VolumeError> {
+        let place = self.place(held.slot, page);
+        let header = content.header.expect("index pages are cached with their headers");
+        check_chapter(place, held.chapter, header)?;
+        let found = chapter_index::search(&header, &content.bytes, &self.geometry, name)
+            .map_err(|source| VolumeError::IndexPage { place, source })?;
+        let count = self.geometry.record_pages_per_chapter();
+        match found {
+            Some(number) if number.get() >= count => {
+                let (name, found) = (*name, number.get());
+                Err(VolumeError::RecordPageNumber { place, name, found, count })
             }
+            found => Ok(found),
         }
     }
 
@@ -204,10 +225,10 @@ impl Volume {
 }
 
 /// A chapter, and its slot with the state in which it may have the chapter.
-#[derive(Clone, Copy)]
-struct Held {
-    chapter: VirtualChapter,
-    slot: PhysicalChapter,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    pub(super) chapter: VirtualChapter,
+    pub(super) slot: PhysicalChapter,
     state: SlotState,
 }
 

@@ -31,7 +31,7 @@ const VACANT: u64 = u64::MAX - 1;
 pub(super) struct Slots(Box<[AtomicU64]>);
 
 /// The state of a slot at one moment.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SlotState(u64);
 
 impl SlotState {

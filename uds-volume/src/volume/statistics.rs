@@ -1,5 +1,8 @@
 //! What a volume counts.
 
+use crossbeam_utils::CachePadded;
+use uds_geometry::{ChapterPage, MAX_ZONES, ZoneId};
+
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// What a [`Volume`](super::Volume) did since it was made.
@@ -24,32 +27,32 @@ pub struct VolumeStatistics {
 /// accesses are relaxed.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    index: HitsAndMisses,
-    record: HitsAndMisses,
+    /// Look-ups of zones, each with a cache line of its own, and in the end those of all others.
+    look_ups: [CachePadded<LookUps>; MAX_ZONES as usize + 1],
     pages_read: AtomicU64,
     chapters_written: AtomicU64,
 }
 
 #[derive(Debug, Default)]
-struct HitsAndMisses {
-    hits: AtomicU64,
-    misses: AtomicU64,
-}
-
-impl HitsAndMisses {
-    fn add(&self, is_hit: bool) {
-        let counter = if is_hit { &self.hits } else { &self.misses };
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
+struct LookUps {
+    index_hits: AtomicU64,
+    index_misses: AtomicU64,
+    record_hits: AtomicU64,
+    record_misses: AtomicU64,
 }
 
 impl Counters {
-    pub(super) fn add_index_page(&self, is_hit: bool) {
-        self.index.add(is_hit);
-    }
-
-    pub(super) fn add_record_page(&self, is_hit: bool) {
-        self.record.add(is_hit);
+    /// Counts the look-up of a page, by a zone or by somebody else.
+    pub(super) fn add_look_up(&self, zone: Option<ZoneId>, page: ChapterPage, is_hit: bool) {
+        let place = zone.map_or(usize::from(MAX_ZONES), |zone| usize::from(zone.get()));
+        let look_ups = &self.look_ups[place];
+        let counter = match (page, is_hit) {
+            (ChapterPage::Index(_), true) => &look_ups.index_hits,
+            (ChapterPage::Index(_), false) => &look_ups.index_misses,
+            (ChapterPage::Record(_), true) => &look_ups.record_hits,
+            (ChapterPage::Record(_), false) => &look_ups.record_misses,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn add_pages_read(&self, count: u64) {
@@ -61,11 +64,14 @@ impl Counters {
     }
 
     pub(super) fn read(&self) -> VolumeStatistics {
+        let sum = |counter: fn(&LookUps) -> &AtomicU64| {
+            self.look_ups.iter().map(|look_ups| counter(look_ups).load(Ordering::Relaxed)).sum()
+        };
         VolumeStatistics {
-            index_page_hits: self.index.hits.load(Ordering::Relaxed),
-            index_page_misses: self.index.misses.load(Ordering::Relaxed),
-            record_page_hits: self.record.hits.load(Ordering::Relaxed),
-            record_page_misses: self.record.misses.load(Ordering::Relaxed),
+            index_page_hits: sum(|look_ups| &look_ups.index_hits),
+            index_page_misses: sum(|look_ups| &look_ups.index_misses),
+            record_page_hits: sum(|look_ups| &look_ups.record_hits),
+            record_page_misses: sum(|look_ups| &look_ups.record_misses),
             pages_read: self.pages_read.load(Ordering::Relaxed),
             chapters_written: self.chapters_written.load(Ordering::Relaxed),
         }

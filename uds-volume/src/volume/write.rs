@@ -5,7 +5,7 @@
 //! | make the chapter's index in memory | the volume is as before |
 //! | vacate the slot, drop its cached pages | |
 //! | pack index pages: page map, cache, write | the slot stays vacant |
-//! | sort and encode record pages, write | the slot stays vacant |
+//! | sort and encode record pages, in parallel; write | the slot stays vacant |
 //! | sync | the slot stays vacant |
 //! | let look-ups find the chapter | |
 //!
@@ -21,9 +21,9 @@ use uds_geometry::{
     RecordPageNumber, VirtualChapter,
 };
 
+use super::packers::Packers;
 use super::{FIRST_PAGE, Volume};
 use crate::error::{PagePlace, VolumeError, Wanted};
-use crate::record_page::RecordPageEncoder;
 use crate::sync::lock;
 
 /// The most bytes that are written at a time.
@@ -33,7 +33,7 @@ const PIECE_BYTES: usize = 1 << 20;
 pub struct ChapterScratch {
     geometry: Geometry,
     index: ChapterIndexBuilder,
-    encoder: RecordPageEncoder,
+    packers: Packers,
     /// As many whole pages as are written at a time.
     piece: Box<[u8]>,
 }
@@ -52,7 +52,7 @@ impl ChapterScratch {
             geometry: geometry.clone(),
             index: ChapterIndexBuilder::new(geometry)
                 .map_err(|source| VolumeError::Scratch { source })?,
-            encoder: RecordPageEncoder::new(geometry.records_per_page()),
+            packers: Packers::new(geometry.records_per_page())?,
             piece: vec![0; piece].into_boxed_slice(),
         })
     }
@@ -128,14 +128,17 @@ impl Volume {
         records: &[Record],
         scratch: &mut ChapterScratch,
     ) -> Result<u64, VolumeError> {
-        let ChapterScratch { index, encoder, piece, .. } = scratch;
+        let ChapterScratch { index, packers, piece, .. } = scratch;
         let first = self.place(slot, FIRST_PAGE);
         let mut pages = PageWriter { volume: self, piece, used: 0, first };
         let evicted = self.write_index_pages(chapter, slot, index, &mut pages)?;
         let per_page = self.geometry.records_per_page() as usize;
-        for (number, records) in (0..).map(RecordPageNumber::new).zip(records.chunks(per_page)) {
-            let place = self.place(slot, ChapterPage::Record(number));
-            encoder.encode(records, pages.next_page(place)?)?;
+        let mut next = 0;
+        for records in records.chunks(per_page * pages.pages_per_piece()) {
+            let place = self.place(slot, ChapterPage::Record(RecordPageNumber::new(next)));
+            let count = records.len() / per_page;
+            packers.pack(records, per_page, pages.next_pages(place, count)?)?;
+            next += count as u32;
         }
         pages.flush()?;
         self.storage.sync().map_err(|source| VolumeError::Sync { chapter, source })?;
@@ -168,7 +171,8 @@ impl Volume {
             self.page_map.update(chapter, slot, IndexPageNumber::new(number), last_list)?;
             pages.next_page(place)?.copy_from_slice(bytes);
             let header = IndexPageHeader::parse(bytes, self.nonce).map_err(damaged)?;
-            drop(donated.publish(Some(header)));
+            donated.set_header(Some(header));
+            donated.publish_if(|| true);
         }
         Ok(evicted)
     }
@@ -233,15 +237,27 @@ struct PageWriter<'a> {
 impl PageWriter<'_> {
     /// The buffer for the next page, which lies at `place`.
     fn next_page(&mut self, place: PagePlace) -> Result<&mut [u8], VolumeError> {
-        if self.used == self.piece.len() {
+        self.next_pages(place, 1)
+    }
+
+    /// The buffer for the next pages, the first of which lies at `place`: no more than fit
+    /// in a piece.
+    fn next_pages(&mut self, place: PagePlace, count: usize) -> Result<&mut [u8], VolumeError> {
+        let bytes = count * self.volume.geometry.bytes_per_page() as usize;
+        if self.used + bytes > self.piece.len() {
             self.flush()?;
         }
         if self.used == 0 {
             self.first = place;
         }
         let start = self.used;
-        self.used += self.volume.geometry.bytes_per_page() as usize;
+        self.used += bytes;
         Ok(&mut self.piece[start..self.used])
+    }
+
+    /// How many pages are written at a time.
+    fn pages_per_piece(&self) -> usize {
+        self.piece.len() / self.volume.geometry.bytes_per_page() as usize
     }
 
     fn flush(&mut self) -> Result<(), VolumeError> {

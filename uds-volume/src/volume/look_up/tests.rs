@@ -1,15 +1,25 @@
 //! Look-ups that a writer overtakes between any two of their steps.
 
 use uds_geometry::{
-    Configuration, CustomConfiguration, IndexPageNumber, Nonce, Record, RecordPageNumber,
-    VirtualChapter,
+    ChapterPage, Configuration, CustomConfiguration, IndexPageNumber, Nonce, Record,
+    RecordPageNumber, VirtualChapter,
 };
 
 use super::Held;
+use crate::cache::table::Page;
+use crate::error::VolumeError;
 use crate::storage::MemoryStorage;
 use crate::sync::Arc;
 use crate::testing::Random;
 use crate::volume::{ChapterScratch, Volume};
+
+const INDEX_PAGE: ChapterPage = ChapterPage::Index(IndexPageNumber::new(0));
+const RECORD_PAGE: ChapterPage = ChapterPage::Record(RecordPageNumber::new(0));
+
+/// A search that finds something on any page.
+fn anything(_: &Page) -> Result<Option<()>, VolumeError> {
+    Ok(Some(()))
+}
 
 /// A volume with chapter 0 in its slot 0, nothing cached, and a look-up that has just begun.
 fn begun() -> (Volume, Held, Record) {
@@ -37,26 +47,27 @@ fn a_look_up_that_comes_too_late_loads_nothing() {
     volume.cache.forget(volume.pages_of(held.slot));
 
     let before = volume.statistics().pages_read;
-    assert!(volume.record_page(held, RecordPageNumber::new(0)).unwrap().is_none());
-    assert!(volume.index_page(held, IndexPageNumber::new(0)).unwrap().is_none());
+    assert!(volume.in_page(held, RECORD_PAGE, anything).unwrap().is_none());
+    assert!(volume.in_page(held, INDEX_PAGE, anything).unwrap().is_none());
     assert_eq!(volume.statistics().pages_read, before);
     volume.slots.hold(held.slot, VirtualChapter::new(4));
-    assert!(volume.record_page(held, RecordPageNumber::new(0)).unwrap().is_none());
+    assert!(volume.in_page(held, RECORD_PAGE, anything).unwrap().is_none());
 }
 
 // Guards the answer: neither a find nor an error of an overtaken look-up may come out.
 #[test]
 fn an_overtaken_look_up_finds_nothing() {
     let (volume, held, record) = begun();
-    let page = RecordPageNumber::new(0);
     let mut overtake = false;
     for expected in [Some(record.data), None] {
         let found = volume.while_held(held.chapter, |held| {
-            let pinned = volume.record_page(held, page)?.expect("nothing has overtaken it yet");
+            let found = volume.in_page(held, RECORD_PAGE, |page| {
+                Ok(crate::search_record_page(&page.bytes, &record.name))
+            });
             if overtake {
                 volume.forget_chapter(held.chapter);
             }
-            Ok(crate::search_record_page(pinned.bytes(), &record.name))
+            found
         });
         assert_eq!(found.unwrap(), expected);
         overtake = true;
