@@ -1,58 +1,107 @@
-//! The engine: the zones, the chapter writer and the layout, put together.
+//! The engine: zones, readers, the chapter writer and the layout, put together.
 //!
-//! Whoever holds the engine is alone with it; [`Index`](crate::Index) sees to that.
+//! # Threads
+//!
+//! Zones belong to whoever holds their ports: see [`work`]. The writer's thread belongs to
+//! [`writer`], the readers' to the volume. What they share is here.
 //!
 //! # Invariants
 //!
-//! 1. All zones have the same newest chapter: they are closed together. (The format allows one
-//!    chapter of difference; zones with threads of their own will use that.)
-//! 2. When a request is carried out, every zone's open chapter has room for a record, unless the
+//! 1. No zone is more than one chapter ahead of another.
+//! 2. When a request is carried out, its zone's open chapter has room for a record, unless the
 //!    index is poisoned.
 //! 3. After the first failed write or sync the index is *poisoned*: it answers queries, takes no
 //!    changes, and is never saved.
 //! 4. A save is valid on storage only while no chapter was written after it: the writer discards
 //!    its open chapter first.
+//!
+//! # Locks
+//!
+//! The layout's is taken before zones are held; zones are held in order of their numbers by those
+//! who hold several. Everything else is taken alone, for moments, also by holders of a zone.
 
 mod close;
+mod launch;
+mod returns;
 mod saving;
+mod threads;
+mod waiting;
+mod work;
 mod writer;
 mod zone;
 
+use uds_delta_index::DeltaStatistics;
 use uds_geometry::{
-    Geometry, SubIndexParameters, VirtualChapter, VolumeIndexParameters, ZoneCount,
+    Geometry, SubIndexParameters, VirtualChapter, VolumeIndexParameters, ZoneCount, ZoneId,
 };
-use uds_volume::Volume;
+use uds_volume::{FinishedRead, Volume};
 
-use self::writer::ChapterWriter;
-use self::zone::Zone;
+pub(crate) use self::threads::Threads;
+use self::waiting::Waiting;
+use self::work::Desk;
+use self::zone::{Pages, Zone};
 use crate::IndexError;
-use crate::layout::Layout;
+use crate::callbacks::Callbacks;
+use crate::chapters::Chapters;
+use crate::flight::Part;
+use crate::gate::{Caller, Gate};
+use crate::layout::{DiscardPlace, Layout};
 use crate::open_chapter::OpenChapter;
-use crate::request::{Answer, Operation, Request};
+use crate::port::Port;
 use crate::statistics::Statistics;
-use crate::sync::Arc;
+use crate::sync::{Arc, Mutex, lock};
 use crate::volume_index::SubIndexZone;
 
-/// How many requests wait for memory together before they are carried out.
-const REQUESTS_TOUCHED_TOGETHER: usize = 64;
+/// What waits at a zone.
+#[derive(Debug)]
+enum Task {
+    /// Requests.
+    Part(Part),
+    /// Another zone has closed this chapter.
+    ChapterClosed(VirtualChapter),
+    /// The zone has more to do than it could when it was held last.
+    GoOn,
+}
 
-/// An open index, in the hands of one thread at a time.
+type ZonePort = Port<Desk, Task, FinishedRead>;
+type Hold<'a> = crate::port::Hold<'a, Desk, Task, FinishedRead>;
+
+/// A zone's place among the others.
+#[derive(Debug)]
+struct Seat {
+    id: ZoneId,
+    port: ZonePort,
+    /// What the zone was like when somebody last had done something there.
+    report: Mutex<Report>,
+}
+
+/// What a zone says of itself.
+#[derive(Clone, Debug, Default)]
+struct Report {
+    counted: Statistics,
+    lists: DeltaStatistics,
+    memory_bytes: u64,
+    early_flushes: u64,
+    open_records: u64,
+    newest: VirtualChapter,
+    oldest: VirtualChapter,
+}
+
+/// An open index.
 #[derive(Debug)]
 pub(crate) struct Engine {
+    // Constant after construction.
     geometry: Arc<Geometry>,
     parameters: Arc<SubIndexParameters>,
     zone_count: ZoneCount,
-    layout: Layout,
     volume: Arc<Volume>,
-    zones: Vec<Zone>,
-    writer: ChapterWriter,
-    /// Whether the latest save on storage still stands for the state of the volume.
-    save_stands: bool,
-    poison: Option<Arc<IndexError>>,
-    /// Whether requests are being carried out. Still set when they are begun, it says that a
-    /// panic cut off the ones before.
-    is_running: bool,
-    statistics: Statistics,
+    callbacks: Callbacks,
+
+    seats: Box<[Seat]>,
+    chapters: Chapters<Arc<OpenChapter>, DiscardPlace>,
+    gate: Arc<Gate>,
+    /// Held while the index is saved.
+    layout: Mutex<Layout>,
 }
 
 /// The parts of an index that a save restores, or that start empty.
@@ -61,14 +110,24 @@ struct Contents {
     oldest: VirtualChapter,
     open: Vec<OpenChapter>,
     indexes: Vec<SubIndexZone>,
+    /// Whether they are those of the save on storage.
+    is_saved: bool,
+}
+
+/// How an index is to be worked with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manning {
+    pub(crate) zones: ZoneCount,
+    pub(crate) read_threads: usize,
 }
 
 impl Engine {
-    /// An engine for a new index, whose layout is planned and will be formatted.
-    pub(crate) fn create(layout: Layout, zone_count: ZoneCount) -> Result<Self, IndexError> {
+    /// A new index, whose layout is planned and will be formatted.
+    pub(crate) fn create(layout: Layout, manning: Manning) -> Result<Threads, IndexError> {
         let geometry = layout.configuration().geometry();
         let parameters = dense_parameters(&geometry)?;
         let volume = open_volume(&layout, geometry)?;
+        let zone_count = manning.zones;
         let contents = Contents {
             newest: VirtualChapter::ZERO,
             oldest: VirtualChapter::ZERO,
@@ -77,193 +136,145 @@ impl Engine {
                 .zones()
                 .map(|zone| SubIndexZone::new(&parameters, zone, zone_count))
                 .collect::<Result<_, _>>()?,
+            is_saved: false,
         };
-        let mut engine = Self::assemble(layout, parameters, volume, zone_count, contents)?;
-        // A new index has no save, so the first close must write one.
-        for zone in &mut engine.zones {
-            zone.is_changed = true;
-        }
-        Ok(engine)
+        Self::assemble(layout, parameters, volume, manning, contents)
     }
 
-    /// An engine for the index that `layout` describes, as its latest save has it.
-    pub(crate) fn load(layout: Layout, zone_count: ZoneCount) -> Result<Self, IndexError> {
+    /// The index that `layout` describes, as its latest save has it.
+    pub(crate) fn load(layout: Layout, manning: Manning) -> Result<Threads, IndexError> {
         let geometry = layout.configuration().geometry();
         let parameters = dense_parameters(&geometry)?;
         // Without a save nothing else is needed, however large it claims to be.
         let latest = saving::latest(&layout, &geometry)?;
         let volume = open_volume(&layout, geometry)?;
-        let contents = saving::load(&layout, latest, &parameters, &volume, zone_count)?;
-        let mut engine = Self::assemble(layout, parameters, volume, zone_count, contents)?;
-        engine.save_stands = true;
-        Ok(engine)
-    }
-
-    fn assemble(
-        layout: Layout,
-        parameters: Arc<SubIndexParameters>,
-        volume: Arc<Volume>,
-        zone_count: ZoneCount,
-        contents: Contents,
-    ) -> Result<Self, IndexError> {
-        let geometry = Arc::new(volume.geometry().clone());
-        let Contents { newest, oldest, open, indexes } = contents;
-        let zone = |(open, index)| Zone {
-            geometry: Arc::clone(&geometry),
-            volume: Arc::clone(&volume),
-            newest,
-            oldest,
-            open,
-            closed: None,
-            index,
-            is_changed: false,
-        };
-        let zones: Vec<_> = open.into_iter().zip(indexes).map(zone).collect();
-        let writer = ChapterWriter::start(Arc::clone(&volume))?;
-        Ok(Self {
-            geometry,
-            parameters,
-            zone_count,
-            layout,
-            volume,
-            zones,
-            writer,
-            save_stands: false,
-            poison: None,
-            is_running: false,
-            statistics: Statistics::default(),
-        })
+        let contents = saving::load(&layout, latest, &parameters, &volume, manning.zones)?;
+        Self::assemble(layout, parameters, volume, manning, contents)
     }
 
     pub(crate) fn geometry(&self) -> &Arc<Geometry> {
         &self.geometry
     }
 
-    pub(crate) fn layout(&self) -> &Layout {
-        &self.layout
+    /// Writes the layout of a new index.
+    pub(crate) fn format(&self) -> Result<(), IndexError> {
+        lock(&self.layout).format()
     }
 
-    /// Carries out requests, in order. Each gets an answer.
-    pub(crate) fn run(&mut self, requests: &mut [Request]) {
-        self.notice_panic();
-        self.notice_writer();
-        self.is_running = true;
-        for requests in requests.chunks_mut(REQUESTS_TOUCHED_TOGETHER) {
-            for request in &*requests {
-                let zone = self.zone_of(request);
-                std::hint::black_box(self.zones[zone].index.touch(&request.name));
-            }
-            for request in requests {
-                let result = self.execute(request);
-                if let Ok(answer) = &result {
-                    self.statistics.count(request.operation, answer);
-                }
-                request.answer = Some(result.map_err(Arc::new));
-            }
-        }
-        self.is_running = false;
+    fn seat(&self, zone: ZoneId) -> &Seat {
+        &self.seats[usize::from(zone.get())]
     }
 
-    /// Poisons the index where a panic cut off requests.
-    fn notice_panic(&mut self) {
-        if self.is_running {
-            self.poison_with(IndexError::Panicked);
-        }
-    }
-
-    fn zone_of(&self, request: &Request) -> usize {
-        if self.zones.len() == 1 {
-            return 0;
-        }
-        let (list, _) = self.parameters.locate(&request.name);
-        usize::from(self.parameters.zone_of(list, self.zone_count).get())
-    }
-
-    fn execute(&mut self, request: &Request) -> Result<Answer, IndexError> {
-        let mut operation = request.operation;
-        if self.poison.is_some() {
-            if operation.is_change() {
-                self.check_poison()?;
-            }
-            // There is no room any more for what a query would move.
-            operation = Operation::QueryNoUpdate;
-        }
-        let zone = self.zone_of(request);
-        let done = self.zones[zone].execute(operation, &request.name, &request.data)?;
-        if done.is_full {
-            // The request itself is done: if this fails, the next change is refused.
-            self.close_chapter();
-        }
-        Ok(done.answer)
-    }
-
-    /// Waits until nothing is on its way to the volume.
+    /// Waits until the batches that came before are done and the chapters that they filled are on
+    /// the volume.
     ///
     /// # Errors
     ///
     /// [`IndexError::Poisoned`].
-    pub(crate) fn flush(&mut self) -> Result<(), IndexError> {
-        self.notice_panic();
+    pub(crate) fn flush(&self, caller: Caller) -> Result<(), IndexError> {
+        self.gate.wait_for_those_before(caller);
         self.wait_for_writer()
     }
 
-    /// Waits until the writer has nothing to do.
-    fn wait_for_writer(&mut self) -> Result<(), IndexError> {
-        self.writer.wait_until_idle();
-        self.notice_writer();
-        self.check_poison()
+    /// Waits until every chapter that a zone has closed is written.
+    fn wait_for_writer(&self) -> Result<(), IndexError> {
+        self.chapters.wait_until_written().map_err(|cause| IndexError::Poisoned { cause })
     }
 
-    /// Poisons the index where the writer has failed.
-    fn notice_writer(&mut self) {
-        if let Some(failure) = self.writer.failure() {
-            self.poison.get_or_insert(failure);
-        }
+    /// Whether the index takes no changes any more, because something that matters has failed.
+    fn is_poisoned(&self) -> bool {
+        self.chapters.has_failed()
     }
 
     /// Makes the index take no more changes, because of `error` or what came before it.
-    fn poison_with(&mut self, error: IndexError) {
-        self.poison.get_or_insert_with(|| Arc::new(error));
+    fn poison_with(&self, error: IndexError) {
+        self.chapters.fail(Arc::new(error));
+        self.resume_zones();
     }
 
     /// Whether the index still takes changes.
     fn check_poison(&self) -> Result<(), IndexError> {
-        match &self.poison {
-            Some(cause) => Err(IndexError::Poisoned { cause: Arc::clone(cause) }),
+        match self.chapters.failure() {
+            Some(cause) => Err(IndexError::Poisoned { cause }),
             None => Ok(()),
+        }
+    }
+
+    /// Tells the zones that wait for a chapter to be written how far the writer is.
+    fn resume_zones(&self) {
+        for seat in &self.seats {
+            seat.port.resume(self.chapters.progress());
         }
     }
 
     /// What the index has done, and what it holds.
     pub(crate) fn statistics(&self) -> Statistics {
-        let mut statistics = self.statistics.clone();
-        let mut memory = self.volume.memory_bytes();
-        let mut lists = uds_delta_index::DeltaStatistics::default();
-        for zone in &self.zones {
-            lists = lists.plus(zone.index.statistics());
-            memory += zone.index.memory_bytes() as u64;
-            memory += zone.open.memory_bytes() as u64;
-            memory += zone.closed.as_ref().map_or(0, |closed| closed.memory_bytes() as u64);
-            statistics.early_flushes += zone.index.early_flushes();
-            statistics.open_chapter_records += zone.open.live_count() as u64;
+        let reports: Vec<Report> =
+            self.seats.iter().map(|seat| lock(&seat.report).clone()).collect();
+        let ahead = reports.iter().max_by_key(|report| report.newest);
+        let (newest, oldest) =
+            ahead.map_or_else(Default::default, |report| (report.newest, report.oldest));
+        let mut statistics = Statistics::default();
+        let mut lists = DeltaStatistics::default();
+        statistics.memory_used = self.volume.memory_bytes();
+        for report in &reports {
+            statistics.add(&report.counted);
+            lists = lists.plus(report.lists);
+            statistics.memory_used += report.memory_bytes;
+            statistics.early_flushes += report.early_flushes;
+            // What a zone has in a chapter that another has closed is no longer open.
+            if report.newest == newest {
+                statistics.open_chapter_records += report.open_records;
+            }
         }
-        statistics.memory_used = memory;
         statistics.entries_indexed = lists.records;
         statistics.collisions = lists.collisions;
         statistics.entries_discarded = lists.discards;
         statistics.overflows = lists.overflows;
         statistics.rebalances = lists.rebalances;
-        statistics.chapter_index_overflows = self.writer.unindexed_records();
-        let zone = &self.zones[0];
-        statistics.newest_chapter = zone.newest;
-        statistics.oldest_chapter = zone.oldest;
-        statistics.chapters_forgotten = zone.oldest.get();
+        statistics.chapter_index_overflows = self.chapters.unindexed();
+        statistics.newest_chapter = newest;
+        statistics.oldest_chapter = oldest;
+        statistics.chapters_forgotten = oldest.get();
         statistics.records_forgotten =
-            zone.oldest.get().saturating_mul(u64::from(self.geometry.records_per_chapter()));
+            oldest.get().saturating_mul(u64::from(self.geometry.records_per_chapter()));
         let pages = self.volume.statistics();
         statistics.pages_read = pages.pages_read;
         statistics.page_cache_hits = pages.index_page_hits + pages.record_page_hits;
         statistics
+    }
+}
+
+impl Seat {
+    fn new(id: ZoneId, desk: Desk) -> Self {
+        let report = Mutex::new(desk.report());
+        Self { id, port: Port::new(desk), report }
+    }
+
+    /// Lets others know what the zone is like.
+    fn publish(&self, desk: &Desk) {
+        *lock(&self.report) = desk.report();
+    }
+}
+
+impl Desk {
+    fn new(zone: Zone) -> Self {
+        Self { zone, waiting: Waiting::default(), counted: Statistics::default() }
+    }
+
+    fn report(&self) -> Report {
+        let zone = &self.zone;
+        let closed = zone.closed.as_ref().map_or(0, |closed| closed.memory_bytes());
+        let memory_bytes = zone.index.memory_bytes() + zone.open.memory_bytes() + closed;
+        Report {
+            counted: self.counted.clone(),
+            lists: zone.index.statistics(),
+            memory_bytes: memory_bytes as u64,
+            early_flushes: zone.index.early_flushes(),
+            open_records: zone.open.live_count() as u64,
+            newest: zone.newest,
+            oldest: zone.oldest,
+        }
     }
 }
 

@@ -201,6 +201,9 @@ pub enum IndexError {
     /// The volume could not be read or written, or holds something that it cannot hold.
     #[error(transparent)]
     Volume(VolumeError),
+    /// A page that requests were waiting for could not be read, or is damaged.
+    #[error(transparent)]
+    Read(Arc<VolumeError>),
     /// A delta list could not be changed or read.
     #[error("the volume index failed")]
     VolumeIndex(#[source] DeltaError),
@@ -328,6 +331,7 @@ impl IndexError {
             Self::Thread { .. } | Self::OutOfMemory { .. } => ErrorKind::Resources,
             Self::Storage(error) => storage_kind(error),
             Self::Volume(error) => volume_kind(error),
+            Self::Read(error) => volume_kind(error),
             Self::VolumeIndex(_) => ErrorKind::Damaged,
             // A region holds more than any sound save: whatever asks for more is damaged.
             Self::Stream(error) if error.kind() == io::ErrorKind::UnexpectedEof => {

@@ -1,34 +1,29 @@
 //! The index as a program holds it: shared by threads, with batches in flight.
 //!
-//! # Threads
-//!
-//! - The engine is behind a mutex. With one zone the work is done by whoever holds it: the caller's
-//!   own thread for a blocking call when nothing is queued, the worker otherwise.
-//! - The worker takes submitted batches, first in, first out. It sleeps while there are none.
-//! - The chapter writer belongs to the engine.
-//!
 //! # Invariants
 //!
-//! 1. Batches are carried out in the order in which they were handed over, blocking calls among
-//!    them: a blocking call queues up behind batches that are waiting. (Only a completion's own
-//!    calls do not wait: they could wait for themselves.)
-//! 2. A bounded number of requests wait, or one larger batch: who submits more waits.
-//! 3. No thread holds the queue's lock while it waits for the engine.
+//! 1. Requests for one name are carried out in the order in which they were handed over, whatever
+//!    batches and calls they come in: they pass the same zone's port, first in, first out.
+//! 2. A bounded number of requests is in flight, or one larger batch: who hands over more waits.
+//!    (Only a completion's own calls do not wait: they could wait for themselves.)
+//! 3. A blocking call does its work itself, as far as nobody else has the zones that it needs.
+//!    That changes no answer.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread::{JoinHandle, ThreadId};
 
 use uds_geometry::{Configuration, Geometry, Nonce, RecordData, RecordName, ZoneCount};
 use uds_volume::Storage;
 
 use crate::IndexError;
-use crate::engine::Engine;
+use crate::engine::{Engine, Manning, Threads};
+use crate::flight::{Ending, Flight, Ticket};
 use crate::layout::{Expected, Layout};
-use crate::queue::{Caller, Completion, Queue, Ticket};
 use crate::request::{Answer, Batch, Operation};
 use crate::statistics::Statistics;
-use crate::sync::{Arc, Mutex, MutexGuard, lock};
+use crate::sync::Arc;
+
+/// How many threads read pages unless the options say otherwise.
+const DEFAULT_READ_THREADS: usize = 2;
 
 /// How to create an index.
 ///
@@ -40,19 +35,29 @@ pub struct CreateOptions {
     /// The unique bytes that the index's other nonces come from; `None` makes new ones.
     ///
     /// Two indexes with the same nonce info at the same offset, filled with the same requests in
-    /// one zone, have the same chapters byte for byte. Never use the info of an index that was on
+    /// one zone and without read threads, have the same chapters byte for byte. Never use the info of an index that was on
     /// the same storage before: its old chapters would be taken for new ones.
     pub nonce_info: Option<[u8; 32]>,
     /// The block of 4096 bytes where the index begins; what lies before it is left alone.
     pub offset_blocks: u64,
-    /// Into how many zones the index is divided in memory. This changes which thread could do
-    /// what, and how records are ordered within chapters; today all zones share one thread.
+    /// Into how many zones the index is divided in memory: so many threads can work on it at
+    /// once. More zones than processor cores are of no use.
     pub zones: ZoneCount,
+    /// How many threads read pages of the volume, at most 16: so many reads are in flight at once.
+    /// With 0 each zone reads its pages itself and waits for them, which makes everything that an
+    /// index of one zone does depend on its requests alone.
+    pub read_threads: usize,
 }
 
 impl Default for CreateOptions {
     fn default() -> Self {
-        Self { nonce: Nonce::default(), nonce_info: None, offset_blocks: 0, zones: ZoneCount::ONE }
+        Self {
+            nonce: Nonce::default(),
+            nonce_info: None,
+            offset_blocks: 0,
+            zones: ZoneCount::ONE,
+            read_threads: DEFAULT_READ_THREADS,
+        }
     }
 }
 
@@ -69,11 +74,21 @@ pub struct OpenOptions {
     pub offset_blocks: u64,
     /// Into how many zones the index is divided in memory; it can be another number than before.
     pub zones: ZoneCount,
+    /// How many threads read pages of the volume, at most 16: so many reads are in flight at once.
+    /// With 0 each zone reads its pages itself and waits for them, which makes everything that an
+    /// index of one zone does depend on its requests alone.
+    pub read_threads: usize,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { configuration: None, nonce: None, offset_blocks: 0, zones: ZoneCount::ONE }
+        Self {
+            configuration: None,
+            nonce: None,
+            offset_blocks: 0,
+            zones: ZoneCount::ONE,
+            read_threads: DEFAULT_READ_THREADS,
+        }
     }
 }
 
@@ -107,18 +122,10 @@ impl Default for OpenOptions {
 /// # Ok::<(), uds_index::IndexError>(())
 /// ```
 pub struct Index {
-    shared: Arc<Shared>,
-    worker: Option<JoinHandle<()>>,
-    worker_id: ThreadId,
+    threads: Threads,
     configuration: Configuration,
     nonce: Nonce,
     geometry: Arc<Geometry>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    queue: Queue,
-    engine: Mutex<Engine>,
 }
 
 impl Index {
@@ -141,8 +148,10 @@ impl Index {
         }
         let layout = Layout::plan(storage, configuration, options)?;
         // All that can fail without the storage comes before the first write.
-        let index = Self::start(Engine::create(layout, options.zones)?)?;
-        lock(&index.shared.engine).layout().format()?;
+        let manning = Manning { zones: options.zones, read_threads: options.read_threads };
+        let nonce = layout.client_nonce();
+        let index = Self::new(configuration.clone(), nonce, Engine::create(layout, manning)?);
+        index.threads.engine().format()?;
         Ok(index)
     }
 
@@ -158,23 +167,14 @@ impl Index {
         let expected =
             Expected { configuration: options.configuration.clone(), nonce: options.nonce };
         let layout = Layout::load(storage, options.offset_blocks, &expected)?;
-        Self::start(Engine::load(layout, options.zones)?)
+        let manning = Manning { zones: options.zones, read_threads: options.read_threads };
+        let (configuration, nonce) = (layout.configuration().clone(), layout.client_nonce());
+        Ok(Self::new(configuration, nonce, Engine::load(layout, manning)?))
     }
 
-    fn start(engine: Engine) -> Result<Self, IndexError> {
-        let configuration = engine.layout().configuration().clone();
-        let nonce = engine.layout().client_nonce();
-        let geometry = Arc::clone(engine.geometry());
-        let shared = Arc::new(Shared { queue: Queue::default(), engine: Mutex::new(engine) });
-        let worker = std::thread::Builder::new()
-            .name("uds-worker".into())
-            .spawn({
-                let shared = Arc::clone(&shared);
-                move || shared.work_until_stopped()
-            })
-            .map_err(|source| IndexError::Thread { thread: "index", source })?;
-        let worker_id = worker.thread().id();
-        Ok(Self { shared, worker: Some(worker), worker_id, configuration, nonce, geometry })
+    fn new(configuration: Configuration, nonce: Nonce, threads: Threads) -> Self {
+        let geometry = Arc::clone(threads.engine().geometry());
+        Self { threads, configuration, nonce, geometry }
     }
 
     /// Carries out all requests of a batch, in order, and returns when each has its answer.
@@ -185,11 +185,8 @@ impl Index {
     /// others have theirs. A failed look-up leaves the index usable;
     /// [`IndexError::Poisoned`] says that it takes no more changes.
     pub fn run(&self, batch: &mut Batch) -> Result<(), IndexError> {
-        if self.shared.queue.lets_pass(self.caller()) {
-            self.shared.run(batch);
-        } else {
-            *batch = self.submit(std::mem::take(batch))?.wait();
-        }
+        let taken = std::mem::take(batch);
+        *batch = self.launch(taken, Ending::Owner, true)?.wait();
         batch.first_failure().map_or(Ok(()), Err)
     }
 
@@ -200,17 +197,16 @@ impl Index {
     ///
     /// [`IndexError::Closed`] where a completion calls this while the index is being dropped.
     pub fn submit(&self, batch: Batch) -> Result<Ticket, IndexError> {
-        let (ticket, completion) = Ticket::new();
-        self.shared.queue.push(batch, completion, self.caller())?;
-        Ok(ticket)
+        Ok(Ticket::new(self.launch(batch, Ending::Owner, false)?))
     }
 
     /// Hands over a batch as [`submit`](Self::submit) does, and calls `completion` with it when
     /// all its requests have been carried out.
     ///
-    /// The call comes from a thread of the index, which does nothing else meanwhile: keep it
-    /// short. It may submit and run batches; what it runs comes before the batches that wait.
-    /// A panic in it is caught and reported as an event.
+    /// The call comes from a thread of the index that does nothing else, one call at a time, in the
+    /// order in which the batches were done, which need not be that of handing over. It may submit
+    /// and run batches, which never waits for room. As long as calls have not returned, their
+    /// requests count as being in flight. A panic in one is caught and reported as an event.
     ///
     /// # Errors
     ///
@@ -220,13 +216,11 @@ impl Index {
         batch: Batch,
         completion: impl FnOnce(Batch) + Send + 'static,
     ) -> Result<(), IndexError> {
-        let completion = Completion::Call(Box::new(completion));
-        self.shared.queue.push(batch, completion, self.caller())
+        self.launch(batch, Ending::Call(Box::new(completion)), false).map(drop)
     }
 
-    fn caller(&self) -> Caller {
-        let is_worker = std::thread::current().id() == self.worker_id;
-        if is_worker { Caller::Worker } else { Caller::Other }
+    fn launch(&self, batch: Batch, ending: Ending, helps: bool) -> Result<Arc<Flight>, IndexError> {
+        self.threads.engine().launch(batch, ending, self.threads.caller(), helps)
     }
 
     fn run_one(
@@ -294,7 +288,7 @@ impl Index {
     ///
     /// [`IndexError::Poisoned`] where a write failed.
     pub fn flush(&self) -> Result<(), IndexError> {
-        self.drained().flush()
+        self.threads.engine().flush(self.threads.caller())
     }
 
     /// Flushes, and saves the state of the index, so that it could be opened again as it is now.
@@ -304,7 +298,7 @@ impl Index {
     ///
     /// [`IndexError::Poisoned`] where a write failed, now or earlier.
     pub fn save(&self) -> Result<(), IndexError> {
-        self.drained().save()
+        self.threads.engine().save(self.threads.caller())
     }
 
     /// Saves the index and closes it. Does not write where nothing has changed.
@@ -317,16 +311,10 @@ impl Index {
         self.save()
     }
 
-    /// The engine, once every batch handed over before has been carried out.
-    fn drained(&self) -> MutexGuard<'_, Engine> {
-        self.shared.queue.wait_for_those_before(self.caller());
-        lock(&self.shared.engine)
-    }
-
     /// What the index has done since it was opened, and what it holds. At any time.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        lock(&self.shared.engine).statistics()
+        self.threads.engine().statistics()
     }
 
     /// The configuration of the index.
@@ -355,34 +343,5 @@ impl fmt::Debug for Index {
             .field("configuration", &self.configuration)
             .field("nonce", &self.nonce)
             .finish_non_exhaustive()
-    }
-}
-
-impl Drop for Index {
-    fn drop(&mut self) {
-        self.shared.queue.stop();
-        // A completion that holds the last reference drops the index on the worker itself.
-        if self.caller() == Caller::Other {
-            if let Some(worker) = self.worker.take() {
-                // The worker does not panic: it catches what requests and completions do.
-                let _ = worker.join();
-            }
-        }
-    }
-}
-
-impl Shared {
-    fn run(&self, batch: &mut Batch) {
-        lock(&self.engine).run(batch.requests_mut());
-    }
-
-    fn work_until_stopped(&self) {
-        while let Some(mut job) = self.queue.pop() {
-            // The engine remembers the panic and refuses what comes after.
-            if catch_unwind(AssertUnwindSafe(|| self.run(&mut job.batch))).is_err() {
-                job.batch.fail_unanswered();
-            }
-            job.complete();
-        }
     }
 }

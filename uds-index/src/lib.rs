@@ -37,14 +37,18 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod callbacks;
+mod chapters;
 mod engine;
 mod error;
+mod flight;
+mod gate;
 mod index;
 mod info;
 mod layout;
 mod nonce;
 mod open_chapter;
-mod queue;
+mod port;
 mod request;
 mod statistics;
 mod sync;
@@ -56,8 +60,8 @@ mod volume_index;
 struct Readme;
 
 pub use error::{ErrorKind, IndexError, UncleanReason};
+pub use flight::Ticket;
 pub use index::{CreateOptions, Index, OpenOptions};
 pub use info::{IndexInfo, SaveState, SavedState};
-pub use queue::Ticket;
 pub use request::{Answer, Batch, Location, Operation, Request};
 pub use statistics::Statistics;

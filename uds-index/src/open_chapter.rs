@@ -144,6 +144,11 @@ impl OpenChapter {
         self.records.len() >= self.capacity
     }
 
+    /// How many records fit into an empty part like this.
+    pub(crate) fn capacity(&self) -> u32 {
+        self.capacity as u32
+    }
+
     /// How many more records fit.
     pub(crate) fn space(&self) -> usize {
         self.capacity - self.records.len()

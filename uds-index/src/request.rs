@@ -107,8 +107,9 @@ impl Request {
 
 /// A number of requests that travel together.
 ///
-/// Requests of a batch are carried out in order, as if each were completed before the next.
-/// A few hundred to a few thousand a batch are best.
+/// Requests for one name are carried out in order, as if each were completed before the next.
+/// Requests for different names may pass each other, as while one waits for a page; no answer
+/// depends on that. A few hundred to a few thousand a batch are best.
 ///
 /// ```
 /// use uds_geometry::{RecordData, RecordName};
@@ -218,14 +219,23 @@ impl Batch {
         }
     }
 
-    /// Answers those that have no answer: the thread that worked on them panicked.
-    pub(crate) fn fail_unanswered(&mut self) {
-        for request in &mut self.requests {
-            request.answer.get_or_insert_with(|| Err(Arc::new(IndexError::Panicked)));
-        }
+    /// Takes all requests out. Their memory stays for [`refill`](Self::refill).
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Request> {
+        self.requests.drain(..)
     }
 
-    pub(crate) fn requests_mut(&mut self) -> &mut [Request] {
-        &mut self.requests
+    /// Puts requests in that were taken out with [`drain`](Self::drain).
+    pub(crate) fn refill(&mut self, requests: impl Iterator<Item = Request>) {
+        self.requests.extend(requests);
+    }
+
+    /// Takes all requests out, with their memory.
+    pub(crate) fn take_requests(&mut self) -> Vec<Request> {
+        std::mem::take(&mut self.requests)
+    }
+
+    /// Puts back what was taken out with [`take_requests`](Self::take_requests).
+    pub(crate) fn restore(&mut self, requests: Vec<Request>) {
+        self.requests = requests;
     }
 }

@@ -73,6 +73,22 @@ pub struct Statistics {
 }
 
 impl Statistics {
+    /// Adds what was counted of requests elsewhere.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.posts_found += other.posts_found;
+        self.posts_not_found += other.posts_not_found;
+        self.posts_found_open += other.posts_found_open;
+        self.posts_found_dense += other.posts_found_dense;
+        self.posts_found_sparse += other.posts_found_sparse;
+        self.updates_found += other.updates_found;
+        self.updates_not_found += other.updates_not_found;
+        self.deletions_found += other.deletions_found;
+        self.deletions_not_found += other.deletions_not_found;
+        self.queries_found += other.queries_found;
+        self.queries_not_found += other.queries_not_found;
+    }
+
     /// Counts an answered request.
     pub(crate) fn count(&mut self, operation: Operation, answer: &Answer) {
         self.requests += 1;

@@ -1,56 +1,75 @@
 //! Closing a chapter (specification, section 11.6).
+//!
+//! Each zone closes its part of a chapter by itself. The first to do so tells the others; they
+//! close theirs when they come to the message, however little is in it. The last part to arrive
+//! sets the writer to work.
+//!
+//! # Invariants
+//!
+//! 1. A zone closes chapter `n` only when every chapter before `n` is written, so no zone is more
+//!    than one chapter ahead of another.
+//! 2. A closed part is shared with the writer alone, and only until its chapter is written: its
+//!    memory is then that of the next open chapter.
 
-use super::writer::ClosedChapter;
-use super::{Engine, zone_capacity};
+use uds_geometry::ZoneId;
+
+use super::zone::Zone;
+use super::{Engine, Task};
 use crate::open_chapter::OpenChapter;
+use crate::port::Wake;
 use crate::sync::Arc;
 
 impl Engine {
-    /// Closes the open chapter of every zone and hands it to the writer, once the chapter before
-    /// it is on the volume.
-    ///
-    /// Where that chapter could not be written, or memory is short, nothing is closed and the index
-    /// is poisoned.
-    pub(super) fn close_chapter(&mut self) {
-        if self.wait_for_writer().is_err() {
-            return;
+    /// Closes a zone's part of the open chapter. Says whether it could: if not, the chapter
+    /// before is not written yet. A poisoned index closes nothing, and says that it could.
+    pub(super) fn close_chapter(&self, id: ZoneId, zone: &mut Zone) -> bool {
+        let chapter = zone.newest;
+        if self.is_poisoned() {
+            return true;
         }
-        let capacity = zone_capacity(&self.geometry, self.zone_count);
-        // All or nothing: what can fail comes before the first zone changes.
-        let spares = self
-            .zones
-            .iter_mut()
-            .map(|zone| match zone.closed.take().map(Arc::try_unwrap) {
-                Some(Ok(written)) => Ok(written),
-                // Before the second chapter, or while somebody else still looks at it.
-                Some(Err(_)) | None => OpenChapter::new(capacity),
-            })
-            .collect::<Result<Vec<_>, _>>();
-        let spares = match spares {
-            Ok(spares) => spares,
-            Err(error) => return self.poison_with(error),
+        if !self.chapters.may_close(chapter) {
+            return false;
+        }
+        let spare = match zone.take_spare() {
+            Ok(spare) => spare,
+            Err(error) => {
+                self.poison_with(error);
+                return true;
+            }
         };
-        let chapter = self.zones[0].newest;
-        let newest = chapter.next();
-        let expiring = self.geometry.chapters_to_expire(newest);
-        let mut closed = Vec::with_capacity(self.zones.len());
-        for (zone, mut spare) in self.zones.iter_mut().zip(spares) {
-            spare.reset();
-            let full = Arc::new(std::mem::replace(&mut zone.open, spare));
-            zone.closed = Some(Arc::clone(&full));
-            closed.push(full);
-            zone.newest = newest;
-            zone.index.set_open_chapter(newest);
+        let part = Arc::new(std::mem::replace(&mut zone.open, spare));
+        zone.closed = Some(Arc::clone(&part));
+        zone.newest = chapter.next();
+        zone.index.set_open_chapter(zone.newest);
+        let expiring = self.geometry.chapters_to_expire(zone.newest);
+        let oldest = zone.oldest;
+        zone.oldest = oldest.later_by(expiring);
+
+        let arrival = self.chapters.hand_over(id, chapter, part);
+        if arrival.is_first {
+            for seat in self.seats.iter().filter(|seat| seat.id != id) {
+                seat.port.push(Task::ChapterClosed(chapter), Wake::Worker);
+            }
         }
-        let oldest = self.zones[0].oldest;
-        for count in 0..expiring {
-            self.volume.forget_chapter(oldest.later_by(count));
+        if arrival.is_last {
+            // No zone looks into these any more.
+            for count in 0..expiring {
+                self.volume.forget_chapter(oldest.later_by(count));
+            }
         }
-        for zone in &mut self.zones {
-            zone.oldest = oldest.later_by(expiring);
-        }
-        let discard =
-            std::mem::take(&mut self.save_stands).then(|| self.layout.discard_place()).flatten();
-        self.writer.write(ClosedChapter { chapter, zones: closed, discard });
+        true
+    }
+}
+
+impl Zone {
+    /// An empty part for the next open chapter: the memory of the one that was written last.
+    fn take_spare(&mut self) -> Result<OpenChapter, crate::IndexError> {
+        let written = self.closed.take().and_then(Arc::into_inner);
+        let mut spare = match written.or_else(|| self.spare.take()) {
+            Some(spare) => spare,
+            None => OpenChapter::new(self.open.capacity())?,
+        };
+        spare.reset();
+        Ok(spare)
     }
 }

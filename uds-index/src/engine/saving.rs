@@ -5,48 +5,86 @@ use uds_delta_index::IndexPageHeader;
 use uds_geometry::{Geometry, SubIndexParameters, VirtualChapter, ZoneCount};
 use uds_volume::{Volume, VolumeError};
 
-use super::{Contents, Engine, empty_open_chapters};
+use super::{Contents, Engine, Hold, Zone, empty_open_chapters};
 use crate::error::{ErrorKind, UncleanReason};
+use crate::gate::Caller;
 use crate::layout::{Layout, RegionReader, RegionWriter, Save};
-use crate::sync::Arc;
+use crate::sync::{Arc, lock};
 use crate::{IndexError, open_chapter, volume_index};
 
 impl Engine {
-    /// Saves the index, unless the save on storage is as good.
+    /// Flushes, and saves the index, unless the save on storage is as good.
     ///
     /// # Errors
     ///
     /// [`IndexError::Poisoned`] where this or an earlier write failed. An older save that still
     /// stands is left alone.
-    pub(crate) fn save(&mut self) -> Result<(), IndexError> {
-        self.flush()?;
-        if self.save_stands && !self.zones.iter().any(|zone| zone.is_changed) {
+    pub(crate) fn save(&self, caller: Caller) -> Result<(), IndexError> {
+        self.flush(caller)?;
+        let mut layout = lock(&self.layout);
+        let mut holds: Vec<Hold<'_>> =
+            self.seats.iter().map(|seat| seat.port.hold_exclusively()).collect();
+        self.level(&mut holds)?;
+        let is_changed = holds.iter_mut().any(|hold| hold.zone().zone.is_changed);
+        if self.chapters.save_stands() && !is_changed {
             return Ok(());
         }
-        if let Err(error) = self.write_save() {
+        if let Err(error) = self.write_save(&mut layout, &mut holds) {
             self.poison_with(error);
         }
         self.check_poison()?;
-        self.save_stands = true;
-        for zone in &mut self.zones {
-            zone.is_changed = false;
+        debug_assert!(self.chapters.is_all_written(), "all zones are held, and level");
+        if let Some(place) = layout.discard_place() {
+            self.chapters.arm_discard(place);
+        }
+        for hold in &mut holds {
+            hold.zone().zone.is_changed = false;
         }
         Ok(())
     }
 
-    fn write_save(&mut self) -> Result<(), IndexError> {
-        let slot = self.layout.begin_save()?;
-        let place = self.layout.slot(slot);
-        let storage = &**self.layout.storage();
+    /// Brings all zones to the same chapter, with room in it, and waits until those before are
+    /// written.
+    fn level(&self, holds: &mut [Hold<'_>]) -> Result<(), IndexError> {
+        loop {
+            self.wait_while_level(holds)?;
+            if !holds.iter_mut().any(|hold| hold.zone().zone.open.is_full()) {
+                return Ok(());
+            }
+            for (seat, hold) in self.seats.iter().zip(&mut *holds) {
+                self.close_chapter(seat.id, &mut hold.zone().zone);
+                seat.publish(hold.zone());
+            }
+        }
+    }
+
+    /// Closes the chapters of zones that are behind others, and waits for the writer.
+    fn wait_while_level(&self, holds: &mut [Hold<'_>]) -> Result<(), IndexError> {
+        let newest = holds.iter_mut().map(|hold| hold.zone().zone.newest).max();
+        for (seat, hold) in self.seats.iter().zip(holds) {
+            if Some(hold.zone().zone.newest) < newest {
+                let is_closed = self.close_chapter(seat.id, &mut hold.zone().zone);
+                debug_assert!(is_closed, "what another zone has closed, this one may");
+                seat.publish(hold.zone());
+            }
+        }
+        self.wait_for_writer()
+    }
+
+    fn write_save(&self, layout: &mut Layout, holds: &mut [Hold<'_>]) -> Result<(), IndexError> {
+        let zones: Vec<&Zone> = holds.iter_mut().map(|hold| &hold.zone().zone).collect();
+        let slot = layout.begin_save()?;
+        let place = layout.slot(slot);
+        let storage = &**layout.storage();
 
         let mut out = RegionWriter::new(storage, place.open_chapter(self.zone_count));
-        let open: Vec<_> = self.zones.iter().map(|zone| &zone.open).collect();
+        let open: Vec<_> = zones.iter().map(|zone| &zone.open).collect();
         open_chapter::save(&open, &mut out)?;
         out.finish()?;
 
-        for (id, zone) in self.zone_count.zones().zip(&self.zones) {
+        for (id, zone) in self.zone_count.zones().zip(&zones) {
             let mut out = RegionWriter::new(storage, place.volume_index(id, self.zone_count));
-            let nonce = self.layout.volume_nonce();
+            let nonce = layout.volume_nonce();
             volume_index::save(&zone.index, id, self.zone_count, nonce, &mut out)?;
             out.finish()?;
         }
@@ -55,8 +93,8 @@ impl Engine {
         self.volume.page_map().save(&mut out)?;
         out.finish()?;
 
-        let zone = &self.zones[0];
-        self.layout.commit_save(slot, self.zone_count, zone.newest, zone.oldest)
+        let (newest, oldest) = (zones[0].newest, zones[0].oldest);
+        layout.commit_save(slot, self.zone_count, newest, oldest)
     }
 }
 
@@ -135,7 +173,8 @@ fn load_save(
 
     volume.page_map().load(&mut RegionReader::new(storage, place.page_map()))?;
     check_volume(volume, &save)?;
-    Ok(Contents { newest: save.newest, oldest: save.oldest, open, indexes })
+    let Save { newest, oldest, .. } = save;
+    Ok(Contents { newest, oldest, open, indexes, is_saved: true })
 }
 
 /// Checks the save against the volume: the slot of the newest closed chapter must not have another

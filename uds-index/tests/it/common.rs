@@ -74,6 +74,14 @@ pub(crate) fn post(index: &Index, counters: std::ops::Range<u64>) {
     index.run(&mut batch).unwrap();
 }
 
+/// Posts the names of some counters, one after the other: in whatever number of zones, the same
+/// records are forgotten each time.
+pub(crate) fn post_singly(index: &Index, counters: std::ops::Range<u64>) {
+    for counter in counters {
+        index.post(name(counter), data(counter, 0)).unwrap();
+    }
+}
+
 /// Which of some counters are in the index. Whatever is found must have its data in version 0.
 pub(crate) fn found(index: &Index, counters: std::ops::Range<u64>) -> Vec<u64> {
     let mut batch = Batch::new();

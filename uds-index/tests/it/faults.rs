@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use uds_geometry::Configuration;
-use uds_index::{Batch, ErrorKind, Index, IndexError};
+use uds_index::{Batch, ErrorKind, Index, IndexError, OpenOptions};
 use uds_volume::sim::{Fault, PowerCut, SimDisk};
 use uds_volume::{Operation, Storage};
 
@@ -42,8 +42,9 @@ fn run_script(disk: &Arc<SimDisk>, zones: u8) -> Outcome {
             batch.post(name(counter), data(counter, 0));
         }
         if let Err(error) = index.run(&mut batch) {
-            let stored = batch.answers().flatten().take_while(|answer| answer.is_ok()).count();
-            assert_poisoned(&index, counter + stored as u64);
+            let has_answer = |&(_, answer): &(u64, Option<&Result<_, _>>)| answer.unwrap().is_ok();
+            let stored = (counter..).zip(batch.answers()).filter(has_answer);
+            assert_poisoned(&index, zones, (0..counter).chain(stored.map(|(counter, _)| counter)));
             assert_eq!(error.kind(), ErrorKind::Poisoned, "{}", story(&error));
             outcome.failure = Some(error);
             break;
@@ -52,7 +53,7 @@ fn run_script(disk: &Arc<SimDisk>, zones: u8) -> Outcome {
             match index.save() {
                 Ok(()) => outcome.saved = Some(counter + 10),
                 Err(error) => {
-                    assert_poisoned(&index, counter + 10);
+                    assert_poisoned(&index, zones, 0..counter + 10);
                     outcome.unsure = Some(counter + 10);
                     outcome.failure = Some(error);
                     break;
@@ -78,7 +79,7 @@ fn run_script(disk: &Arc<SimDisk>, zones: u8) -> Outcome {
 
 /// Checks an index that has met a failed write: it refuses changes, answers queries, also of
 /// records whose chapter could not be written, and does not save.
-fn assert_poisoned(index: &Index, stored: u64) {
+fn assert_poisoned(index: &Index, zones: u8, stored: impl IntoIterator<Item = u64>) {
     let poisoned = |error: IndexError| {
         assert_eq!(error.kind(), ErrorKind::Poisoned, "{}", story(&error));
         assert!(story(&error).contains("a fault of the simulated disk"), "{}", story(&error));
@@ -88,16 +89,18 @@ fn assert_poisoned(index: &Index, stored: u64) {
     poisoned(index.delete(name(1)).unwrap_err());
     poisoned(index.flush().unwrap_err());
     poisoned(index.save().unwrap_err());
-    for counter in [0, stored / 2, stored.saturating_sub(1)] {
-        if counter < stored {
+    // Zones fail one by one, so those that were stored need not be the first. The request that met
+    // the failure may have been stored, or not.
+    let held = found(index, 0..RECORDS);
+    let stored: Vec<u64> = stored.into_iter().collect();
+    assert!(stored.iter().all(|counter| held.contains(counter)), "{held:?} of {stored:?}");
+    assert!(held.len() - stored.len() <= usize::from(zones), "{held:?} of {stored:?}");
+    for counter in [0, stored.len() / 2, stored.len().saturating_sub(1)] {
+        if let Some(&counter) = stored.get(counter) {
             let answer = index.query(name(counter)).unwrap();
-            assert_eq!(answer.data(), Some(data(counter, 0)), "{counter} of {stored}");
+            assert_eq!(answer.data(), Some(data(counter, 0)), "{counter}");
         }
     }
-    // The request that met the failure may have been stored, or not.
-    let held = found(index, 0..RECORDS);
-    assert!(held.len() as u64 - stored <= 1, "{} of {stored}", held.len());
-    assert!(held.iter().copied().eq(0..held.len() as u64));
     assert!(!index.query_no_update(name(10_000)).unwrap().is_found());
 }
 
@@ -137,8 +140,11 @@ fn disk() -> Arc<SimDisk> {
 fn fail_each(operation: Operation, zones: u8) {
     let untroubled = disk();
     assert!(run_script(&untroubled, zones).failure.is_none());
-    let counts = untroubled.counts();
-    let count = if operation == Operation::Write { counts.writes } else { counts.syncs };
+    let count_of = |disk: &SimDisk| {
+        let counts = disk.counts();
+        if operation == Operation::Write { counts.writes } else { counts.syncs }
+    };
+    let count = count_of(&untroubled);
     assert!(count > 10);
     for forever in [false, true] {
         for n in 1..=count + 1 {
@@ -147,7 +153,9 @@ fn fail_each(operation: Operation, zones: u8) {
             disk.inject(if forever { fault.forever() } else { fault });
             let outcome = run_script(&disk, zones);
             let when = format!("{operation} {n} of {count}, forever: {forever}");
-            assert_eq!(outcome.failure.is_some(), n <= count, "{when}");
+            // Several zones may close a chapter more or less than last time.
+            assert_eq!(outcome.failure.is_some(), n <= count_of(&disk), "{when}");
+            assert!(zones > 1 || outcome.failure.is_some() == (n <= count), "{when}");
             if let Some(error) = &outcome.failure {
                 let story = story(error);
                 assert!(story.contains("a fault of the simulated disk"), "{when}: {story}");
@@ -260,19 +268,26 @@ fn every_read_of_an_opening_can_fail() {
 }
 
 // Guards against one unreadable page that takes the index down (trap of row B15): just the
-// requests that need it fail, say which page, and change nothing.
+// requests that wait for it fail, say which page, and change nothing. Without read threads that is
+// the one request that reads it; the next reads it again.
 #[test]
-fn a_failed_read_fails_one_request() {
+fn a_failed_read_fails_the_requests_that_wait_for_it() {
+    for read_threads in [0, 2] {
+        fail_each_read(&OpenOptions { read_threads, ..open_in(1) });
+    }
+}
+
+fn fail_each_read(options: &OpenOptions) {
     let disk = closed_disk(1);
     let before = disk.counts();
-    let index = Index::open(disk.clone(), &open_in(1)).unwrap();
+    let index = Index::open(disk.clone(), options).unwrap();
     let opening = disk.counts().reads - before.reads;
     found(&index, 0..RECORDS);
     let count = disk.counts().reads - before.reads - opening;
     assert!(count >= 10, "five chapters of two pages, not {count}");
     drop(index);
     for n in 1..=count {
-        let index = Index::open(disk.clone(), &open_in(1)).unwrap();
+        let index = Index::open(disk.clone(), options).unwrap();
         disk.inject(Fault::of(Operation::Read).nth(n));
         let mut failed = 0;
         let mut batch = Batch::new();
@@ -292,13 +307,15 @@ fn a_failed_read_fails_one_request() {
                 }
             }
         }
-        assert_eq!(failed, 1, "read {n}");
+        // A record page has 128 records, and a chapter one such page.
+        let most = if options.read_threads == 0 { 1 } else { 128 };
+        assert!((1..=most).contains(&failed), "read {n}: {failed} failed");
         assert_holds(&index, 0..RECORDS, RECORDS + 10);
         let answer = index.post(name(n), data(0, 9)).unwrap();
         assert_eq!(answer.data(), Some(data(n, 0)));
     }
     // An index with changes goes on to its next save.
-    let index = Index::open(disk.clone(), &open_in(1)).unwrap();
+    let index = Index::open(disk.clone(), options).unwrap();
     disk.inject(Fault::of(Operation::Read));
     assert_eq!(index.update(name(0), data(0, 9)).unwrap_err().kind(), ErrorKind::Io);
     assert_eq!(index.query(name(0)).unwrap().data(), Some(data(0, 0)));
@@ -310,7 +327,7 @@ fn a_failed_read_fails_one_request() {
     disk.clear_faults();
     assert_holds(&index, 0..RECORDS, RECORDS + 10);
     index.close().unwrap();
-    let index = Index::open(disk, &open_in(1)).unwrap();
+    let index = Index::open(disk, options).unwrap();
     assert_holds(&index, 0..RECORDS, RECORDS + 10);
 }
 

@@ -6,7 +6,9 @@ use uds_geometry::{LayoutSizes, VirtualChapter};
 use uds_index::{Batch, ErrorKind, Index, OpenOptions};
 use uds_volume::MemoryStorage;
 
-use crate::common::{BLOCK, assert_holds, create_in, found, memory, open_in, post, small, story};
+use crate::common::{
+    BLOCK, assert_holds, create_in, found, memory, open_in, post, post_singly, small, story,
+};
 
 const CHAPTERS: u64 = 4;
 
@@ -94,7 +96,7 @@ fn the_smallest_index_works_in_all_zones() {
     for zones in 1..=16 {
         let storage = memory(&configuration, 0);
         let index = Index::create(storage.clone(), &configuration, &create_in(zones)).unwrap();
-        post(&index, 0..1000);
+        post_singly(&index, 0..1000);
         let held = found(&index, 0..1000);
         assert_eq!(held.last(), Some(&999));
         index.close().unwrap();

@@ -9,8 +9,8 @@ use uds_volume::MemoryStorage;
 use uds_volume::sim::SimDisk;
 
 use crate::common::{
-    BLOCK, assert_holds, bytes_of, create_in, data, found, memory, name, open_in, post, scale,
-    small,
+    BLOCK, assert_holds, bytes_of, create_in, data, found, memory, name, open_in, post,
+    post_singly, scale, small,
 };
 use crate::disks::{Event, Recorder};
 
@@ -240,7 +240,7 @@ fn every_number_of_zones_opens_every_other() {
         // the open chapter has few enough records for the zones of any other number.
         let mut count = 0;
         while count < 1200 || !(40..90).contains(&index.statistics().open_chapter_records) {
-            post(&index, count..count + 10);
+            post_singly(&index, count..count + 10);
             count += 10;
             assert!(count < 3000);
         }
@@ -259,7 +259,7 @@ fn every_number_of_zones_opens_every_other() {
             assert_eq!(statistics.open_chapter_records, open_records, "{pair}");
             assert_eq!(statistics.entries_indexed, entries, "{pair}");
             // And on: it takes records, closes chapters, and comes back.
-            post(&index, count..count + 400);
+            post_singly(&index, count..count + 400);
             let more = found(&index, 0..count + 400);
             assert_eq!(
                 more[more.len() - 400..],

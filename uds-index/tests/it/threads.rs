@@ -74,7 +74,8 @@ fn the_requests_of_one_caller_keep_their_order() {
     assert_eq!(index.query(name(1)).unwrap().data(), Some(data(1, version - 1)));
 }
 
-// Guards completions: each is called once, in order, before a flush that came after it returns.
+// Guards completions: each is called once, before a flush that came after it returns, and in the
+// order of handing over where nothing has to wait for a page.
 #[test]
 fn completions_come_in_order_and_before_a_flush() {
     let (_storage, index) = index(1, 4);
@@ -190,7 +191,7 @@ fn a_completion_may_panic() {
     assert_holds(&index, 0..300, 350);
 }
 
-// Guards memory: whoever submits more than the worker can do waits, and a batch that is larger
+// Guards memory: whoever hands over more than completions take waits, and a batch that is larger
 // than the bound goes through alone.
 #[test]
 fn the_queue_is_bounded() {
@@ -201,15 +202,16 @@ fn the_queue_is_bounded() {
     let is_done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
+            let submit = |count| index.submit_with(batch_of_queries(count), drop).unwrap();
             for _ in 0..200 {
-                drop(index.submit(batch_of_queries(1000)).unwrap());
+                submit(1000);
                 submitted.fetch_add(1, Ordering::SeqCst);
             }
-            drop(index.submit(batch_of_queries(100_000)).unwrap());
-            drop(index.submit(batch_of_queries(100_000)).unwrap());
+            submit(100_000);
+            submit(100_000);
             is_done.store(true, Ordering::SeqCst);
         });
-        // 65536 requests may wait: that is 65 batches.
+        // 65536 requests may be in flight: that is 65 batches.
         wait_until("the queue is full", || submitted.load(Ordering::SeqCst) >= 65);
         std::thread::sleep(Duration::from_millis(50));
         assert_eq!(submitted.load(Ordering::SeqCst), 65, "the queue has grown beyond its bound");

@@ -167,8 +167,14 @@ fn open(case: &Case, image: &Path, zones: ZoneCount) -> Result<Index> {
         nonce: Some(case.nonce),
         offset_blocks: case.offset_blocks,
         zones,
+        read_threads: read_threads(zones),
     };
     Ok(Index::open(Arc::new(FileStorage::open(image)?), &options)?)
+}
+
+/// None for one zone, so that the order of records, and so the chapters, are those of the program.
+fn read_threads(zones: ZoneCount) -> usize {
+    if zones == ZoneCount::ONE { 0 } else { OpenOptions::default().read_threads }
 }
 
 fn create(case: &Case, image: &Path, nonce_info: [u8; 32], zones: ZoneCount) -> Result<Index> {
@@ -182,6 +188,7 @@ fn create(case: &Case, image: &Path, nonce_info: [u8; 32], zones: ZoneCount) -> 
         nonce_info: Some(nonce_info),
         offset_blocks: case.offset_blocks,
         zones,
+        read_threads: read_threads(zones),
     };
     Ok(Index::create(storage, &case.configuration()?, &options)?)
 }

@@ -7,7 +7,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use uds_geometry::{Configuration, RecordData, RecordName, VolumeIndexParameters, ZoneCount};
-use uds_index::{Answer, Batch, Index, Location, Operation, Statistics, Ticket};
+use uds_index::{
+    Answer, Batch, CreateOptions, Index, Location, OpenOptions, Operation, Statistics, Ticket,
+};
 use uds_volume::MemoryStorage;
 
 use super::reference::Model;
@@ -44,6 +46,11 @@ enum Mix {
 }
 
 /// How requests get to the index.
+///
+/// The model knows the order in which records arrive, and closes chapters in all zones at once.
+/// So does an index of one zone that reads its pages itself, and any index that is asked one
+/// thing at a time. With more in flight the order depends on the threads: that is what
+/// `stress.rs` is for.
 #[derive(Clone, Copy, Debug)]
 enum How {
     /// One after the other.
@@ -62,6 +69,7 @@ struct Program {
     record_pages: u32,
     chapters: u32,
     zones: u8,
+    read_threads: usize,
     /// How many names there are: few are met again soon, many after they were forgotten.
     names: u64,
     steps: Vec<Step>,
@@ -94,11 +102,14 @@ fn steps() -> impl Strategy<Value = Step> {
 
 fn programs() -> impl Strategy<Value = Program> {
     let names = prop_oneof![Just(50), Just(300), Just(900), Just(3000)];
-    (1..=3_u32, 2..=9_u32, 1..=4_u8, names, vec(steps(), 1..25)).prop_map(
-        |(record_pages, chapters, zones, names, steps)| Program {
+    let zones = prop_oneof![Just(1), 2..=4_u8];
+    let read_threads = prop_oneof![3 => Just(0), 1 => Just(2)];
+    (1..=3_u32, 2..=9_u32, zones, read_threads, names, vec(steps(), 1..25)).prop_map(
+        |(record_pages, chapters, zones, read_threads, names, steps)| Program {
             record_pages,
             chapters,
             zones,
+            read_threads,
             names,
             steps,
         },
@@ -125,6 +136,7 @@ struct Run {
     configuration: Configuration,
     storage: Arc<MemoryStorage>,
     zones: ZoneCount,
+    read_threads: usize,
     index: Option<Index>,
     model: Model,
     /// What the statistics must count since the index was opened.
@@ -137,11 +149,13 @@ impl Run {
     fn new(program: &Program) -> Self {
         let configuration = small(program.record_pages, program.chapters);
         let storage = memory(&configuration, 0);
-        let options = create_in(program.zones);
+        let read_threads = program.read_threads;
+        let options = CreateOptions { read_threads, ..create_in(program.zones) };
         let index = Index::create(storage.clone(), &configuration, &options).unwrap();
         Self {
             storage,
             zones: options.zones,
+            read_threads,
             index: Some(index),
             model: Model::new(&configuration, options.zones),
             counted: Statistics::default(),
@@ -159,7 +173,8 @@ impl Run {
         match *step {
             Step::Requests { count, seed, mix, how } => {
                 let requests = self.requests(count, seed, mix);
-                self.carry_out(&requests, how);
+                let is_ordered = self.zones == ZoneCount::ONE && self.read_threads == 0;
+                self.carry_out(&requests, if is_ordered { how } else { How::Singly });
             }
             Step::Flush => self.index().flush().unwrap(),
             Step::Save => self.index().save().unwrap(),
@@ -219,7 +234,8 @@ impl Run {
         // Records that the zones have no room for would be dropped: another test's business.
         let zones = if self.model.would_drop(zones) { self.zones } else { zones };
         self.index.take().unwrap().close().unwrap();
-        let index = Index::open(self.storage.clone(), &open_in(zones.get())).unwrap();
+        let options = OpenOptions { read_threads: self.read_threads, ..open_in(zones.get()) };
+        let index = Index::open(self.storage.clone(), &options).unwrap();
         self.index = Some(index);
         self.zones = zones;
         self.model.reopen(zones);
@@ -238,6 +254,7 @@ impl Run {
                 Expected { operation, name, data, answer }
             })
             .collect();
+        // These change nothing, so that their order is of no matter.
         self.carry_out(&requests, How::Batch);
     }
 

@@ -1,0 +1,168 @@
+//! The threads of an index: how they begin, and how they end.
+//!
+//! | thread | how many | ends when |
+//! |---|---|---|
+//! | `uds-zone-N` | one a zone | its port was stopped and nothing is left to do there |
+//! | `uds-reader-N` | as asked | [`Readers`] goes, and everything queued is read |
+//! | `uds-writer` | one | it was stopped, and the chapter it has is written |
+//! | `uds-callback` | one | everything was called and the engine is gone |
+//!
+//! They end in that order, after the last batch has passed the gate. Nothing then is at a port, in
+//! the read queue or, but for a chapter that every zone has closed, with the writer.
+
+use std::thread::JoinHandle;
+
+use uds_geometry::SubIndexParameters;
+use uds_volume::{ReadCompletion, Readers, Volume};
+
+use super::returns::Returns;
+use super::{Contents, Desk, Engine, Manning, Pages, Seat, Zone, writer};
+use crate::IndexError;
+use crate::callbacks::{CallbackThread, Callbacks};
+use crate::chapters::Chapters;
+use crate::gate::{Caller, Gate, MAX_REQUESTS_IN_FLIGHT};
+use crate::layout::Layout;
+use crate::open_chapter::OpenChapter;
+use crate::sync::{Arc, Mutex};
+
+/// An engine and its threads. Dropping this ends both.
+#[derive(Debug)]
+pub(crate) struct Threads {
+    /// The callback thread waits for the engine to go, so nobody else keeps it for long. `None`
+    /// only while it goes.
+    engine: Option<Arc<Engine>>,
+    zones: Vec<JoinHandle<()>>,
+    readers: Option<Readers>,
+    writer: Option<JoinHandle<()>>,
+    callback: Option<CallbackThread>,
+}
+
+impl Engine {
+    /// Puts an engine together and sets it to work.
+    pub(super) fn assemble(
+        layout: Layout,
+        parameters: Arc<SubIndexParameters>,
+        volume: Arc<Volume>,
+        manning: Manning,
+        contents: Contents,
+    ) -> Result<Threads, IndexError> {
+        let zone_count = manning.zones;
+        let returns = Arc::new(Returns::default());
+        let readers = match manning.read_threads {
+            0 => None,
+            count => {
+                let completion: Arc<dyn ReadCompletion> = returns.clone();
+                Some(volume.start_readers(count, &completion)?)
+            }
+        };
+        let discard = if contents.is_saved { layout.discard_place() } else { None };
+        let (callbacks, callback) = Callbacks::start()?;
+        let geometry = Arc::new(volume.geometry().clone());
+        let Contents { newest, oldest, open, indexes, is_saved } = contents;
+        let mut seats = Vec::with_capacity(open.len());
+        for (id, (open, index)) in zone_count.zones().zip(open.into_iter().zip(indexes)) {
+            let pages = match &readers {
+                Some(readers) => Pages::Readers(readers.searcher(id)?),
+                None => Pages::Direct(Arc::clone(&volume)),
+            };
+            let zone = Zone {
+                geometry: Arc::clone(&geometry),
+                pages,
+                newest,
+                oldest,
+                spare: Some(OpenChapter::new(open.capacity())?),
+                open,
+                closed: None,
+                index,
+                // A new index has no save, so the first close must write one.
+                is_changed: !is_saved,
+            };
+            seats.push(Seat::new(id, Desk::new(zone)));
+        }
+        let engine = Arc::new(Self {
+            geometry,
+            parameters,
+            zone_count,
+            volume,
+            callbacks,
+            seats: seats.into(),
+            chapters: Chapters::new(zone_count, newest, discard),
+            gate: Arc::new(Gate::new(MAX_REQUESTS_IN_FLIGHT)),
+            layout: Mutex::new(layout),
+        });
+        returns.lead_to(Arc::downgrade(&engine));
+        Threads::start(&engine, readers, callback)
+    }
+
+    fn work_at(&self, seat: &Seat) {
+        while let Some(hold) = seat.port.wait_for_work() {
+            self.work(seat, hold, &|| false);
+        }
+    }
+}
+
+impl Threads {
+    fn start(
+        engine: &Arc<Engine>,
+        readers: Option<Readers>,
+        callback: CallbackThread,
+    ) -> Result<Self, IndexError> {
+        // Whatever fails from here on, what was started is ended.
+        let mut threads = Self {
+            engine: Some(Arc::clone(engine)),
+            zones: Vec::with_capacity(engine.seats.len()),
+            readers,
+            writer: None,
+            callback: Some(callback),
+        };
+        threads.writer = Some(writer::start(engine)?);
+        for (number, seat) in engine.seats.iter().enumerate() {
+            let engine = Arc::clone(engine);
+            let thread = std::thread::Builder::new()
+                .name(format!("uds-zone-{}", seat.id.get()))
+                .spawn(move || engine.work_at(&engine.seats[number]))
+                .map_err(|source| IndexError::Thread { thread: "zone", source })?;
+            threads.zones.push(thread);
+        }
+        Ok(threads)
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        self.engine.as_ref().expect("the engine goes when the threads do")
+    }
+
+    /// Whose thread the caller is.
+    pub(crate) fn caller(&self) -> Caller {
+        let current = std::thread::current().id();
+        match &self.callback {
+            Some(callback) if callback.id() == current => Caller::Completion,
+            _ => Caller::Other,
+        }
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        let caller = self.caller();
+        let Some(engine) = self.engine.take() else { return };
+        engine.gate.stop();
+        engine.gate.wait_for_those_before(caller);
+        for seat in &engine.seats {
+            seat.port.stop();
+        }
+        // None of these threads panics: they catch what requests do.
+        for zone in self.zones.drain(..) {
+            let _ = zone.join();
+        }
+        drop(self.readers.take());
+        engine.chapters.stop();
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+        // The callback thread goes on until the engine, and so all that lands, is gone.
+        drop(engine);
+        if let (Some(callback), Caller::Other) = (self.callback.take(), caller) {
+            callback.join();
+        }
+    }
+}

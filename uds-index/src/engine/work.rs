@@ -1,0 +1,202 @@
+//! What the holder of a zone does: requests, returned reads, chapters to close.
+//!
+//! Whoever holds a zone does the work that waits there, whoever it is for: the zone's worker, or a
+//! caller that waits for its batch. Nobody waits for anything while holding a zone, but for
+//! room in the read queue, which empties by itself.
+//!
+//! # The order of work
+//!
+//! 1. A full open chapter is closed before anything else. If it cannot be, because the chapter
+//!    before is not written, the zone *stalls* until it is.
+//! 2. Parts whose requests are all answered go back.
+//! 3. Whoever waits for the zone exclusively gets it.
+//! 4. Reads that came back, and requests that were behind one that is done.
+//! 5. The part that was begun, 64 requests at a time.
+//! 6. The port's main queue, first in, first out.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use uds_volume::FinishedRead;
+
+use super::waiting::{Place, Waiting};
+use super::zone::{Hint, Outcome, Zone};
+use super::{Engine, Hold, Seat, Task};
+use crate::IndexError;
+use crate::port::Next;
+use crate::request::Operation;
+use crate::statistics::Statistics;
+use crate::sync::Arc;
+
+/// How many requests wait for memory together before they are carried out.
+const REQUESTS_TOUCHED_TOGETHER: usize = 64;
+
+/// What the holder of a zone works with.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) zone: Zone,
+    pub(super) waiting: Waiting,
+    /// Counts the zone's answers.
+    pub(super) counted: Statistics,
+}
+
+impl Engine {
+    /// Does what is to be done at a zone, until there is nothing, or `is_enough`.
+    pub(super) fn work(&self, seat: &Seat, mut hold: Hold<'_>, is_enough: &dyn Fn() -> bool) {
+        loop {
+            let desk = hold.zone();
+            if self.must_close(&desk.zone) && !self.close_chapter(seat.id, &mut desk.zone) {
+                let chapter = desk.zone.newest;
+                seat.publish(desk);
+                hold.put_back(Task::GoOn);
+                return hold.stall(chapter.get());
+            }
+            self.hand_back_finished(seat, desk);
+            if is_enough() || hold.is_wanted() {
+                break;
+            }
+            if hold.has_retries() || !hold.zone().waiting.has_work() {
+                match hold.next() {
+                    Some(Next::Retry(read)) => self.go_on_after_read(hold.zone(), read),
+                    Some(Next::Task(task)) => self.begin(seat, hold.zone(), task),
+                    None => break,
+                }
+            } else if let Some(place) = hold.zone().waiting.next_ready() {
+                self.go_on(hold.zone(), place, None);
+            } else {
+                self.carry_on(hold.zone());
+            }
+        }
+        let desk = hold.zone();
+        seat.publish(desk);
+        if desk.waiting.has_work() {
+            hold.put_back(Task::GoOn);
+        }
+    }
+
+    /// Whether the zone has no room for another record.
+    fn must_close(&self, zone: &Zone) -> bool {
+        zone.open.is_full() && !self.is_poisoned()
+    }
+
+    fn begin(&self, seat: &Seat, desk: &mut Desk, task: Task) {
+        match task {
+            Task::Part(part) => desk.waiting.begin(part),
+            Task::ChapterClosed(chapter) => {
+                // Zones that have closed it themselves know.
+                if desk.zone.newest == chapter && !self.is_poisoned() {
+                    let is_closed = self.close_chapter(seat.id, &mut desk.zone);
+                    debug_assert!(is_closed, "what another zone has closed, this one may");
+                }
+            }
+            Task::GoOn => {}
+        }
+    }
+
+    /// Carries out the next requests of the current part.
+    fn carry_on(&self, desk: &mut Desk) {
+        let Some(part) = desk.waiting.current() else { return };
+        let running = desk.waiting.part(part);
+        let start = running.next;
+        let end = running.part.requests.len().min(start + REQUESTS_TOUCHED_TOGETHER);
+        for request in &running.part.requests[start..end] {
+            std::hint::black_box(desk.zone.index.touch(request.name()));
+        }
+        for position in start..end {
+            desk.waiting.part(part).next = position + 1;
+            let place = Place { part, position };
+            let name = *desk.waiting.request(place).name();
+            if desk.waiting.is_awaited(&name) {
+                desk.waiting.part(part).unanswered += 1;
+                desk.waiting.queue_up(name, place);
+            } else if !self.execute(desk, place, None) {
+                desk.waiting.part(part).unanswered += 1;
+            }
+            if desk.zone.open.is_full() {
+                break;
+            }
+        }
+        let running = desk.waiting.part(part);
+        if running.next == running.part.requests.len() {
+            desk.waiting.end_current();
+        }
+    }
+
+    /// Goes on with a request whose page was read, or could not be.
+    fn go_on_after_read(&self, desk: &mut Desk, read: FinishedRead) {
+        let Some(place) = desk.waiting.came_back(read.token) else { return };
+        match read.outcome {
+            Ok(progress) => {
+                self.go_on(desk, place, Some(Hint { chapter: read.chapter, progress }));
+            }
+            Err(error) => {
+                let request = desk.waiting.request(place);
+                let name = *request.name();
+                request.answer = Some(Err(Arc::new(IndexError::Read(error))));
+                desk.waiting.answered(&name, place);
+            }
+        }
+    }
+
+    /// Goes on with a request that had waited, or was behind one that has its answer.
+    fn go_on(&self, desk: &mut Desk, place: Place, hint: Option<Hint>) {
+        let name = *desk.waiting.request(place).name();
+        if self.execute(desk, place, hint) {
+            desk.waiting.answered(&name, place);
+        }
+    }
+
+    /// Executes a request. Says whether it has its answer; if not, it waits.
+    fn execute(&self, desk: &mut Desk, place: Place, hint: Option<Hint>) -> bool {
+        let token = desk.waiting.next_token();
+        let Desk { zone, waiting, counted } = desk;
+        let request = waiting.request(place);
+        let (operation, name, data) = (request.operation, request.name, request.data);
+        let attempt = || {
+            let operation = self.permitted(operation)?;
+            zone.execute(operation, &name, &data, hint, token)
+        };
+        let result = catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| {
+            self.poison_with(IndexError::Panicked);
+            Err(IndexError::Panicked)
+        });
+        let answer = match result {
+            Ok(Outcome::Waiting) => {
+                waiting.wait(name, place);
+                return false;
+            }
+            Ok(Outcome::Answered(answer)) => {
+                counted.count(operation, &answer);
+                Ok(answer)
+            }
+            Err(error) => Err(Arc::new(error)),
+        };
+        waiting.request(place).answer = Some(answer);
+        true
+    }
+
+    /// What is done for an operation: in a poisoned index, queries change nothing.
+    fn permitted(&self, operation: Operation) -> Result<Operation, IndexError> {
+        if !self.is_poisoned() {
+            return Ok(operation);
+        }
+        if operation.is_change() {
+            self.check_poison()?;
+        }
+        // There may be no room for what a query would move.
+        Ok(Operation::QueryNoUpdate)
+    }
+
+    /// Gives back the parts whose requests are all answered.
+    fn hand_back_finished(&self, seat: &Seat, desk: &mut Desk) {
+        if !desk.waiting.has_finished() {
+            return;
+        }
+        // Whoever gets its answers finds them counted.
+        seat.publish(desk);
+        while let Some(part) = desk.waiting.next_finished() {
+            if let Some(landed) = part.flight.take_back(seat.id, part.requests) {
+                self.callbacks.call(landed);
+            }
+        }
+    }
+}
