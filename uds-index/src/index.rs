@@ -35,8 +35,9 @@ pub struct CreateOptions {
     /// The unique bytes that the index's other nonces come from; `None` makes new ones.
     ///
     /// Two indexes with the same nonce info at the same offset, filled with the same requests in
-    /// one zone and without read threads, have the same chapters byte for byte. Never use the info of an index that was on
-    /// the same storage before: its old chapters would be taken for new ones.
+    /// one zone and without read threads, have the same chapters byte for byte. Never use the
+    /// info of an index that was on the same storage before: its old chapters would be taken
+    /// for new ones.
     pub nonce_info: Option<[u8; 32]>,
     /// The block of 4096 bytes where the index begins; what lies before it is left alone.
     pub offset_blocks: u64,

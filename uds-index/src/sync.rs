@@ -6,9 +6,10 @@
 //! must catch, so that a model that proves nothing shows.
 
 // Not loom's: that cannot hold a `dyn Trait`, and aborts when a failing model drops it.
-// What no model is about.
+pub(crate) use std::sync::Arc;
 use std::sync::PoisonError;
-pub(crate) use std::sync::{Arc, OnceLock, Weak, atomic as counter, mpsc};
+// What no model is about.
+pub(crate) use std::sync::{OnceLock, Weak, atomic as counter, mpsc};
 
 #[cfg(uds_loom)]
 pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard, atomic};

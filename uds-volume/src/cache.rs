@@ -477,7 +477,9 @@ impl<W> Job<'_, W> {
     }
 }
 
-#[cfg(all(test, uds_loom))]
+#[cfg(test)]
+#[cfg(uds_loom)]
 mod models;
 #[cfg(test)]
+#[cfg(not(uds_loom))]
 mod tests;

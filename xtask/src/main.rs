@@ -30,7 +30,7 @@ enum Command {
     Tidy,
     /// Checks the images and answers of the reference implementation.
     Golden(golden::Options),
-    /// Runs the concurrency models: every `tests/loom_*.rs` of every crate.
+    /// Runs the concurrency models and their mutants: the `models` modules of every crate.
     Loom(loom::Options),
     /// Runs the benchmarks.
     Bench(bench::Options),
