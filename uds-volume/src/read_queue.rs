@@ -15,8 +15,8 @@
 //! | reserved: a reader reads its page | `finish`, by that reader |
 //! | over | the end of all before it |
 //!
-//! An entry that waits or is reserved can become *invalid*: its page was forgotten. Its requests are
-//! handed back all the same, to be run again.
+//! An entry that waits or is reserved can become *invalid*: its page was forgotten. Its requests
+//! are handed back all the same, to be run again.
 //!
 //! # Invariants
 //!

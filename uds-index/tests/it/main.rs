@@ -14,6 +14,7 @@ mod model;
 mod power_cuts;
 mod regressions;
 mod saves;
+mod slow_reads;
 mod smoke;
 mod statistics;
 mod threads;

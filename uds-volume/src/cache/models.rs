@@ -92,7 +92,7 @@ fn read_until_stopped(cache: &Cache, storage: &AtomicUsize) -> usize {
     }
 }
 
-/// A zone asks for a page while a reader works and the page is forgotten and changes on the storage.
+/// A zone asks for a page while a reader works, the page is forgotten and changes on the storage.
 /// Each request comes back once, and the old page is never found afterwards.
 fn forgetting() {
     let cache = cache();

@@ -5,25 +5,27 @@
 //!
 //! | state of a pin | sequence | meaning | leaves by |
 //! |---|---|---|---|
-//! | idle | even | the zone holds no cached page | [`Pin::pin`]: store (page, sequence + 1); full fence |
-//! | pinned(p) | odd | the zone may be reading the buffer of p | end of [`Pinned`]: store (page, sequence + 1), release |
+//! | idle | even | the zone holds no cached page | [`Pin::pin`] |
+//! | pinned(p) | odd | the zone may be reading p's buffer | the end of [`Pinned`] |
 //!
-//! Who evicts a page holds the cache's mutex, which the [`Custody`] stands for:
+//! `Pin::pin` stores (p, sequence + 1), makes a full fence, and reads the index. The end of
+//! `Pinned` stores (p, sequence + 1) with release. Who evicts a page holds the cache's mutex, which
+//! the [`Custody`] stands for, and goes through these steps in [`PageTable::retire`]:
 //!
-//! | step | in | what |
+//! | step | what |
+//! |---|---|
+//! | E1 | store "absent" in the index |
+//! | E2 | full fence |
+//! | E3 | read every zone's pin once |
+//! | E4 | for each that is odd, with this page: wait until it changes at all |
+//! | E5 | use the buffer |
+//!
+//! | fence or ordering | partner | without it |
 //! |---|---|---|
-//! | E1 | [`PageTable::retire`] | store "absent" in the index |
-//! | E2 | | full fence |
-//! | E3 | | read every zone's pin once |
-//! | E4 | | for each that is odd, with this page: wait until it changes at all |
-//! | E5 | | use the buffer |
-//!
-//! | fence or ordering | partner | why |
-//! |---|---|---|
-//! | full fence in `Pin::pin`, between its store and its load of the index | E2 | otherwise the zone could read the old index entry while the evictor reads an idle pin |
+//! | full fence in `Pin::pin` | E2 | a zone reads the old entry, who evicts an idle pin |
 //! | E2 in `retire` | the fence in `Pin::pin` | the same |
-//! | release store at the end of `Pinned` | acquire load of E4 | reads of the buffer end before the pin looks dropped |
-//! | release store of the index in `publish` | acquire load in `Pin::pin` | who sees the slot sees the page in it |
+//! | release store, end of `Pinned` | acquire loads of E3, E4 | reads go on in a reused buffer |
+//! | release store in `publish` | acquire load of the index | a slot is seen before its page |
 //!
 //! # Invariants
 //!
