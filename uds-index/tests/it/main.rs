@@ -17,4 +17,5 @@ mod saves;
 mod slow_reads;
 mod smoke;
 mod statistics;
+mod stress;
 mod threads;
