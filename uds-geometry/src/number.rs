@@ -137,6 +137,24 @@ impl ZoneCount {
         if count >= 1 && count <= MAX_ZONES { Some(Self(count)) } else { None }
     }
 
+    /// A sensible count on a machine with so many processor cores: half of them, for the callers
+    /// and the chapter writer need the others; at least 1, at most 16.
+    ///
+    /// ```
+    /// use uds_geometry::ZoneCount;
+    ///
+    /// let zones = [0, 2, 7, 8, 100].map(|cores| ZoneCount::for_cores(cores).get());
+    /// assert_eq!(zones, [1, 1, 3, 4, 16]);
+    /// ```
+    #[must_use]
+    pub const fn for_cores(cores: usize) -> Self {
+        match cores / 2 {
+            0 => Self::ONE,
+            half if half < MAX_ZONES as usize => Self(half as u8),
+            _ => Self(MAX_ZONES),
+        }
+    }
+
     /// The count itself.
     #[must_use]
     pub const fn get(self) -> u8 {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test does not expect fails it, with its place")]
 
 mod common;
+mod conformance;
 mod damage;
 mod disks;
 mod errors;
