@@ -47,8 +47,8 @@ fn lagging_zones_stay_in_the_same_chapter() {
             names.iter_mut().for_each(|names| post(names.next().unwrap()));
         }
         assert_eq!(index.statistics().newest_chapter.get(), 1);
-        // Half a chapter more: the first zone that is full closes it, and the rest goes to the next,
-        // whatever zone it is of.
+        // Half a chapter more: the first zone that is full closes it, and the rest goes to the
+        // next, whatever zone it is of.
         for _ in 0..capacity / 2 {
             names.iter_mut().for_each(|names| post(names.next().unwrap()));
         }

@@ -1,10 +1,9 @@
 //! Callers, zones, tiny caches, slow and failing reads, saves and flushes, all at once.
 //!
 //! Each caller has names of its own, so that it knows what every answer must be, however the
-//! threads run: requests for one name are carried out in order. What it cannot know is when a record is
-//! forgotten. So half of the programs have windows in which nothing is, and there every answer is
-//! exact; in the others a name may be absent, but its data is never wrong, and what was stored
-//! a moment ago is there.
+//! threads run: requests for one name are carried out in order. What it cannot know is when a
+//! record is forgotten. So half of the programs have windows in which nothing is, and there every
+//! answer is exact; in the others a name may be absent, but its data is never another's.
 
 use std::ops::Range;
 use std::sync::Arc;
