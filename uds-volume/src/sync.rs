@@ -19,6 +19,8 @@ pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, atomic};
 mod checking;
 #[cfg(all(test, uds_loom))]
 pub(crate) use checking::{is_mutated, model, mutant};
+#[cfg(all(test, uds_loom))]
+pub(crate) use loom::thread;
 
 /// Locks `mutex`.
 ///

@@ -3,7 +3,7 @@
 //! - [`verify`]: every check in one command, with a table of results. It calls the others.
 //! - [`tidy`]: rules on the source text that no compiler checks.
 //! - [`golden`]: the images and answers of the reference implementation.
-//! - [`loom`], [`mod@bench`]: the concurrency models and the benchmarks.
+//! - [`loom`], [`sanitize`], [`mod@bench`]: the concurrency models, the sanitizers, the benchmarks.
 //!
 //! What they share: [`shell`] runs commands, [`workspace`] knows the crates.
 #![forbid(unsafe_code)]
@@ -11,6 +11,7 @@
 mod bench;
 mod golden;
 mod loom;
+mod sanitize;
 mod shell;
 mod tidy;
 mod verify;
@@ -32,6 +33,8 @@ enum Command {
     Golden(golden::Options),
     /// Runs the concurrency models and their mutants: the `models` modules of every crate.
     Loom(loom::Options),
+    /// Runs the tests with threads under the sanitizers and Miri, as far as they are here.
+    Sanitize(sanitize::Options),
     /// Runs the benchmarks.
     Bench(bench::Options),
 }
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
         Command::Golden(options) => golden::run(&options).map(|_| ExitCode::SUCCESS),
         Command::Loom(options) => loom::run(&options).map(|_| ExitCode::SUCCESS),
+        Command::Sanitize(options) => sanitize::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Bench(options) => bench::run(&options).map(|_| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| {

@@ -1,12 +1,11 @@
 //! Models of the page cache and the read queue, for loom.
 
-use loom::thread;
 use uds_geometry::{PhysicalPage, ZoneCount, ZoneId};
 
 use super::table::Pin;
 use super::{Asked, PageCache, Turn};
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sync::{Arc, Mutant, model, mutant};
+use crate::sync::{Arc, Mutant, model, mutant, thread};
 
 type Cache = PageCache<u32>;
 

@@ -4,5 +4,6 @@ mod chapters;
 mod corruption;
 mod faults;
 mod files;
+mod readers;
 mod support;
 mod threads;

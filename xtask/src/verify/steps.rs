@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use super::{Context, Tier, Verdict, licences, msrv};
 use crate::shell::Cmd;
-use crate::{bench, golden, loom, tidy};
+use crate::{bench, golden, loom, sanitize, tidy};
 
 /// A step of the gate.
 pub(crate) struct Step {
@@ -25,7 +25,7 @@ const fn step(
 }
 
 /// All steps, in the order in which they run.
-pub(crate) const STEPS: [Step; 13] = [
+pub(crate) const STEPS: [Step; 14] = [
     step("fmt", "the formatting is rustfmt's", Tier::Pr, fmt),
     step("clippy", "no warning of the compiler or of clippy", Tier::Pr, clippy),
     step("test", "unit and integration tests", Tier::Pr, test),
@@ -37,6 +37,7 @@ pub(crate) const STEPS: [Step; 13] = [
     step("deny", "licences and origins of the dependencies", Tier::Pr, deny),
     step("msrv", "the oldest Rust that the crates promise", Tier::Pr, msrv),
     step("benches", "the benchmarks compile and run, tiny", Tier::Pr, benches),
+    step("sanitize", "threads under the sanitizers and Miri", Tier::Nightly, sanitize),
     step(
         "advisories",
         "known faults of the dependencies (needs the network)",
@@ -139,6 +140,11 @@ fn benches(context: &Context) -> Result<Verdict> {
         0 => Ok(Verdict::Skipped("no benchmarks yet".into())),
         count => Ok(Verdict::Passed(format!("{count} benchmarks"))),
     }
+}
+
+fn sanitize(_: &Context) -> Result<Verdict> {
+    sanitize::run(&sanitize::Options::default())?;
+    passed()
 }
 
 fn advisories(context: &Context) -> Result<Verdict> {
