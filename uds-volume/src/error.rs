@@ -130,8 +130,8 @@ pub enum VolumeError {
         /// Why not.
         source: io::Error,
     },
-    /// The storage panicked while a page was read.
-    #[error("the storage panicked at {place}: a bug of the storage, or of this library")]
+    /// Something panicked while a page was read or searched.
+    #[error("a panic at {place}: a bug of the storage, or of this library")]
     Panicked {
         /// The page.
         place: PagePlace,

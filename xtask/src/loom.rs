@@ -60,7 +60,8 @@ pub(crate) fn run_models(
         }
         let command = command(workspace, &package.name, filter, preemptions);
         println!("$ {command}");
-        let found = Report::parse(&command.read()?);
+        // Mutants that are caught panic by the dozen.
+        let found = Report::parse(&command.read_quietly()?);
         found.print(&package.name);
         if filter.is_none() {
             found.check(&package.name, &declared)?;
@@ -83,7 +84,6 @@ fn command(workspace: &Workspace, package: &str, filter: Option<&str>, preemptio
         .args(["--", filter.unwrap_or("::models::"), "--nocapture"])
         .env("RUSTFLAGS", format!("{given} --cfg uds_loom").trim_start())
         .env("LOOM_MAX_PREEMPTIONS", preemptions.to_string())
-        // Mutants panic by the dozen; where they do is of no interest.
         .env("RUST_BACKTRACE", "0")
 }
 

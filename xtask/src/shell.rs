@@ -74,6 +74,17 @@ impl Cmd {
         String::from_utf8(output.stdout).with_context(|| format!("`{self}` printed no UTF-8"))
     }
 
+    /// Runs the command and returns what it printed. Its errors are shown only where it fails.
+    pub(crate) fn read_quietly(&self) -> Result<String> {
+        let output = self.command().output().with_context(|| format!("cannot start `{self}`"))?;
+        if !output.status.success() {
+            print!("{}", String::from_utf8_lossy(&output.stdout));
+            eprint!("{}", String::from_utf8_lossy(&output.stderr));
+            bail!("`{self}` failed ({})", output.status);
+        }
+        String::from_utf8(output.stdout).with_context(|| format!("`{self}` printed no UTF-8"))
+    }
+
     /// Whether the command exists and succeeds. Prints nothing: it asks, for example, whether
     /// a tool is installed.
     pub(crate) fn succeeds(&self) -> bool {

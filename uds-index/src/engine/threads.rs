@@ -10,6 +10,7 @@
 //! They end in that order, after the last batch has passed the gate. Nothing then is at a port, in
 //! the read queue or, but for a chapter that every zone has closed, with the writer.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::JoinHandle;
 
 use uds_geometry::SubIndexParameters;
@@ -91,33 +92,39 @@ impl Engine {
             layout: Mutex::new(layout),
         });
         returns.lead_to(Arc::downgrade(&engine));
-        Threads::start(&engine, readers, callback)
+        Threads::start(engine, readers, callback)
     }
 
     fn work_at(&self, seat: &Seat) {
         while let Some(hold) = seat.port.wait_for_work() {
-            self.work(seat, hold, &|| false);
+            // What requests do is caught where they are executed; this is for the rest.
+            let work = AssertUnwindSafe(|| self.work(seat, hold, &|| false));
+            if catch_unwind(work).is_err() {
+                self.poison_with(IndexError::Panicked);
+            }
         }
     }
 }
 
 impl Threads {
     fn start(
-        engine: &Arc<Engine>,
+        engine: Arc<Engine>,
         readers: Option<Readers>,
         callback: CallbackThread,
     ) -> Result<Self, IndexError> {
-        // Whatever fails from here on, what was started is ended.
+        // Whatever fails from here on, what was started is ended: by the end of this, after which
+        // nobody may keep the engine. So the clone comes second, and goes first.
         let mut threads = Self {
-            engine: Some(Arc::clone(engine)),
-            zones: Vec::with_capacity(engine.seats.len()),
+            engine: Some(engine),
+            zones: Vec::new(),
             readers,
             writer: None,
             callback: Some(callback),
         };
-        threads.writer = Some(writer::start(engine)?);
+        let engine = Arc::clone(threads.shared());
+        threads.writer = Some(writer::start(&engine)?);
         for (number, seat) in engine.seats.iter().enumerate() {
-            let engine = Arc::clone(engine);
+            let engine = Arc::clone(&engine);
             let thread = std::thread::Builder::new()
                 .name(format!("uds-zone-{}", seat.id.get()))
                 .spawn(move || engine.work_at(&engine.seats[number]))
@@ -128,6 +135,10 @@ impl Threads {
     }
 
     pub(crate) fn engine(&self) -> &Engine {
+        self.shared()
+    }
+
+    fn shared(&self) -> &Arc<Engine> {
         self.engine.as_ref().expect("the engine goes when the threads do")
     }
 

@@ -162,7 +162,7 @@ impl Volume {
     /// What the page in a reader's hands says about the name of one who waits for it.
     fn serve(&self, waiter: &Waiter, job: &Job<'_, Waiter>) -> Result<Progress, Arc<VolumeError>> {
         let content = job.loading.page();
-        let progress = match waiter.page {
+        let search = || match waiter.page {
             ChapterPage::Index(_) => self
                 .search_index_page(waiter.held, waiter.page, content, &waiter.name)
                 .map(|found| found.map_or(Progress::Absent, Progress::RecordPage)),
@@ -171,6 +171,10 @@ impl Volume {
                 Ok(found.map_or(Progress::Absent, Progress::Found))
             }
         };
+        // Whatever happens, those who wait are handed back.
+        let place = self.place(waiter.held.slot, waiter.page);
+        let panicked = |_| Err(VolumeError::Panicked { place });
+        let progress = catch_unwind(AssertUnwindSafe(search)).unwrap_or_else(panicked);
         // Void, whatever it was, if the chapter has left its slot.
         if self.is_still(waiter.held) { progress.map_err(Arc::new) } else { Ok(Progress::Again) }
     }

@@ -301,8 +301,8 @@ fn a_slow_page_holds_up_nobody_else() {
     assert_eq!(inboxes[0].recv_timeout(LIMIT).unwrap().token, 1);
 }
 
-// Guards the readers against a storage that panics: the requests for that page fail and say which it
-// is; the reader lives, and the page can be read again.
+// Guards the readers against a storage that panics: the requests for that page fail and say which
+// it is; the reader lives, and the page can be read again.
 #[test]
 fn a_storage_that_panics_fails_its_page_only() {
     let geometry = small_geometry(2, 4);
