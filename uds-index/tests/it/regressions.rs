@@ -37,10 +37,12 @@ fn the_request_that_fills_a_chapter_keeps_its_answer() {
     }
     assert_eq!(index.run(&mut batch).unwrap_err().kind(), ErrorKind::Poisoned);
     let answers: Vec<_> = batch.answers().map(|answer| answer.unwrap().is_ok()).collect();
-    assert!(answers[..512].iter().all(|&is_ok| is_ok), "two chapters fit in memory");
-    assert!(!answers[512], "there is no room for a third");
-    assert!(index.query(name(511)).unwrap().is_found());
-    assert!(!index.query(name(512)).unwrap().is_found());
+    // The failure may be known before the second chapter is full, and never after that.
+    assert!(answers[..256].iter().all(|&is_ok| is_ok), "a chapter fits in memory");
+    assert!(!answers[512], "there is no room for a third chapter");
+    for (counter, is_ok) in (0..).zip(answers) {
+        assert_eq!(index.query(name(counter)).unwrap().is_found(), is_ok, "{counter}");
+    }
     assert_eq!(index.close().unwrap_err().kind(), ErrorKind::Poisoned);
 }
 
