@@ -17,9 +17,9 @@ pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard, atomic};
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, atomic};
 
 #[cfg(all(test, uds_loom))]
-pub(crate) use self::checking::{is_mutated, model, mutant};
-#[cfg(all(test, uds_loom))]
 pub(crate) use loom::thread;
+#[cfg(all(test, uds_loom))]
+pub(crate) use uds_models::{is_mutated, model, mutant};
 
 /// Locks `mutex`, also when an earlier holder panicked: whoever keeps state behind it that a
 /// panic can leave half changed must say so in that state.
@@ -100,70 +100,4 @@ pub(crate) const fn is_model_failing() -> bool {
 #[cfg(uds_loom)]
 pub(crate) fn is_model_failing() -> bool {
     std::thread::panicking()
-}
-
-/// Runs the concurrency models, and the mutants that they must catch.
-#[cfg(all(test, uds_loom))]
-mod checking {
-    use std::cell::Cell;
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use loom::model::Builder;
-
-    use super::Mutant;
-
-    /// How many preemptions of each execution are explored where the environment does not say.
-    const DEFAULT_PREEMPTIONS: usize = 2;
-
-    thread_local! {
-        // Loom runs all threads of a model on the thread of the test.
-        static ACTIVE: Cell<Option<Mutant>> = const { Cell::new(None) };
-    }
-
-    /// Whether a weakening is switched on.
-    pub(crate) fn is_mutated(mutant: Mutant) -> bool {
-        ACTIVE.get() == Some(mutant)
-    }
-
-    /// Goes through the interleavings of `body`, and says how many there were.
-    ///
-    /// # Panics
-    ///
-    /// Where one of them panics, deadlocks, or has a data race.
-    pub(crate) fn model(name: &str, body: impl Fn() + Sync + Send + 'static) {
-        let count = Arc::new(AtomicUsize::new(0));
-        check(&count, body);
-        println!("loom: model {name}: {} interleavings", count.load(Ordering::Relaxed));
-    }
-
-    /// Goes through the interleavings of `body` with a weakening switched on.
-    ///
-    /// # Panics
-    ///
-    /// Where none of them fails: the model does not see what it is there for.
-    pub(crate) fn mutant(name: &str, mutant: Mutant, body: impl Fn() + Sync + Send + 'static) {
-        let count = Arc::new(AtomicUsize::new(0));
-        ACTIVE.set(Some(mutant));
-        let result = catch_unwind(AssertUnwindSafe(|| check(&count, body)));
-        ACTIVE.set(None);
-        let count = count.load(Ordering::Relaxed);
-        assert!(
-            result.is_err(),
-            "the model {name} passes with the mutant {mutant:?}, in {count} interleavings: it does \
-             not see that fault"
-        );
-        println!("loom: mutant {name} ({mutant:?}): caught after {count} interleavings");
-    }
-
-    fn check(count: &Arc<AtomicUsize>, body: impl Fn() + Sync + Send + 'static) {
-        let mut builder = Builder::new();
-        builder.preemption_bound.get_or_insert(DEFAULT_PREEMPTIONS);
-        let count = Arc::clone(count);
-        builder.check(move || {
-            count.fetch_add(1, Ordering::Relaxed);
-            body();
-        });
-    }
 }

@@ -16,11 +16,9 @@ pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard, atomic};
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, atomic};
 
 #[cfg(all(test, uds_loom))]
-mod checking;
-#[cfg(all(test, uds_loom))]
-pub(crate) use checking::{is_mutated, model, mutant};
-#[cfg(all(test, uds_loom))]
 pub(crate) use loom::thread;
+#[cfg(all(test, uds_loom))]
+pub(crate) use uds_models::{is_mutated, model, mutant};
 
 /// Locks `mutex`.
 ///

@@ -16,10 +16,7 @@ pub(super) fn sync_in_one_file(tree: &Tree) -> Vec<Violation> {
     for file in tree.with_extension("rs") {
         let Some((package, inside)) = file.path.split_once("/src/") else { continue };
         let is_test = inside.split('/').any(|name| name == "tests" || name == "tests.rs");
-        if inside == "sync.rs"
-            || inside == "sync/checking.rs"
-            || is_test
-            || tree.file(&format!("{package}/src/sync.rs")).is_none()
+        if inside == "sync.rs" || is_test || tree.file(&format!("{package}/src/sync.rs")).is_none()
         {
             continue;
         }

@@ -1,23 +1,33 @@
-//! Runs the concurrency models, and the mutants that they must catch.
+//! Runs the concurrency models of the uds crates, and the mutants that they must catch.
+//!
+//! A *model* is a small program of a few threads that use a protocol; loom runs it once for each
+//! interleaving worth trying. A *mutant* is a way in which the protocol is weakened on purpose: the
+//! model must fail with it, or it proves nothing. Each crate names its mutants in an `enum Mutant`
+//! of its `sync.rs`, and asks [`is_mutated`] where one would take effect.
+//!
+//! Everything here is compiled only with `cfg(uds_loom)`, by `cargo xtask loom`.
+#![forbid(unsafe_code)]
+#![cfg(uds_loom)]
 
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::Mutant;
+use loom::model::Builder;
 
 /// How many preemptions of each execution are explored where the environment does not say.
 const DEFAULT_PREEMPTIONS: usize = 2;
 
 thread_local! {
     // Loom runs all threads of a model on the thread of the test.
-    static ACTIVE: Cell<Option<Mutant>> = const { Cell::new(None) };
+    static ACTIVE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// Whether a weakening is switched on.
-pub(crate) fn is_mutated(mutant: Mutant) -> bool {
-    ACTIVE.get() == Some(mutant)
+pub fn is_mutated(mutant: impl Debug) -> bool {
+    ACTIVE.with_borrow(|active| active.as_ref().is_some_and(|name| *name == format!("{mutant:?}")))
 }
 
 /// Goes through the interleavings of `body`, and says how many there were.
@@ -25,7 +35,7 @@ pub(crate) fn is_mutated(mutant: Mutant) -> bool {
 /// # Panics
 ///
 /// Where one of them panics, deadlocks, or has a data race.
-pub(crate) fn model(name: &str, body: impl Fn() + Sync + Send + 'static) {
+pub fn model(name: &str, body: impl Fn() + Sync + Send + 'static) {
     let count = Arc::new(AtomicUsize::new(0));
     check(&count, body);
     println!("loom: model {name}: {} interleavings", count.load(Ordering::Relaxed));
@@ -36,9 +46,9 @@ pub(crate) fn model(name: &str, body: impl Fn() + Sync + Send + 'static) {
 /// # Panics
 ///
 /// Where none of them fails: the model does not see what it is there for.
-pub(crate) fn mutant(name: &str, mutant: Mutant, body: impl Fn() + Sync + Send + 'static) {
+pub fn mutant(name: &str, mutant: impl Debug, body: impl Fn() + Sync + Send + 'static) {
     let count = Arc::new(AtomicUsize::new(0));
-    ACTIVE.set(Some(mutant));
+    ACTIVE.set(Some(format!("{mutant:?}")));
     let result = catch_unwind(AssertUnwindSafe(|| check(&count, body)));
     ACTIVE.set(None);
     let count = count.load(Ordering::Relaxed);
@@ -51,7 +61,7 @@ pub(crate) fn mutant(name: &str, mutant: Mutant, body: impl Fn() + Sync + Send +
 }
 
 fn check(count: &Arc<AtomicUsize>, body: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
+    let mut builder = Builder::new();
     builder.preemption_bound.get_or_insert(DEFAULT_PREEMPTIONS);
     let count = Arc::clone(count);
     builder.check(move || {
