@@ -151,6 +151,13 @@ impl Geometry {
         self.bytes_per_page as u64 * (self.pages_per_volume() + HEADER_PAGES as u64)
     }
 
+    /// Chapters that the caches are made for: the page cache has slots for the record pages of so
+    /// many, and the sparse cache entries.
+    #[must_use]
+    pub const fn cache_chapters(&self) -> u32 {
+        self.cache_chapters
+    }
+
     /// Slots of the page cache.
     #[must_use]
     pub const fn cache_slots(&self) -> u32 {

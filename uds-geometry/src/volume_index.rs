@@ -128,6 +128,8 @@ pub struct VolumeIndexParameters {
     pub non_hook: SubIndexParameters,
     /// The samples of a sparse index.
     pub hook: Option<SubIndexParameters>,
+    /// Every how many names a sample is taken; 0 when dense.
+    pub sample_rate: u32,
 }
 
 impl VolumeIndexParameters {
@@ -142,13 +144,28 @@ impl VolumeIndexParameters {
         let reduced = geometry.is_reduced();
         let Some(samples) = records.checked_div(geometry.sample_rate()) else {
             let non_hook = SubIndexParameters::new(records, chapters, reduced)?;
-            return Ok(Self { non_hook, hook: None });
+            return Ok(Self { non_hook, hook: None, sample_rate: 0 });
         };
         let dense_chapters = geometry.dense_chapters_per_volume();
         Ok(Self {
             non_hook: SubIndexParameters::new(records - samples, dense_chapters, reduced)?,
             hook: Some(SubIndexParameters::new(samples, chapters, reduced)?),
+            sample_rate: geometry.sample_rate(),
         })
+    }
+
+    /// The sub-index that a name belongs to, if that is the one of the samples.
+    #[must_use]
+    pub fn hook_of(&self, name: &RecordName) -> Option<&SubIndexParameters> {
+        self.hook.as_ref().filter(|_| name.sample_bits() as u32 % self.sample_rate.max(1) == 0)
+    }
+
+    /// The zone that a name belongs to. It changes with the number of zones, and differs between
+    /// samples and other names with the same volume index bits.
+    #[must_use]
+    pub fn zone_of(&self, name: &RecordName, zones: ZoneCount) -> ZoneId {
+        let sub_index = self.hook_of(name).unwrap_or(&self.non_hook);
+        sub_index.zone_of(sub_index.locate(name).0, zones)
     }
 
     /// Blocks that a save slot reserves for the volume index.
