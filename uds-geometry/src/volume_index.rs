@@ -157,7 +157,7 @@ impl VolumeIndexParameters {
     /// The sub-index that a name belongs to, if that is the one of the samples.
     #[must_use]
     pub fn hook_of(&self, name: &RecordName) -> Option<&SubIndexParameters> {
-        self.hook.as_ref().filter(|_| name.sample_bits() as u32 % self.sample_rate.max(1) == 0)
+        self.hook.as_ref().filter(|_| u32::from(name.sample_bits()) % self.sample_rate.max(1) == 0)
     }
 
     /// The zone that a name belongs to. It changes with the number of zones, and differs between

@@ -62,6 +62,9 @@ pub(crate) struct Chapters<P, D> {
     /// `State::newest`, for zones. Written (Release) under the lock when a chapter is written;
     /// read (Acquire) by `may_close` and `newest`, whose callers then see what the writer did.
     newest: AtomicU64,
+    /// `State::first_open`, for zones. Written (Release) under the lock when a zone closes a
+    /// chapter as the first; read (Acquire) by `first_open`.
+    first_open: AtomicU64,
     /// Whether there is a failure. Written (Release) under the lock, once; read (Acquire) by
     /// everybody.
     has_failed: AtomicBool,
@@ -118,6 +121,7 @@ impl<P, D> Chapters<P, D> {
             arrival: Condvar::new(),
             written: Condvar::new(),
             newest: AtomicU64::new(newest.get()),
+            first_open: AtomicU64::new(newest.get()),
             has_failed: AtomicBool::new(false),
         }
     }
@@ -125,6 +129,12 @@ impl<P, D> Chapters<P, D> {
     /// The chapter that is written next; the zones are in it, or in the one after it.
     pub(crate) fn newest(&self) -> VirtualChapter {
         VirtualChapter::new(self.newest.load(Ordering::Acquire))
+    }
+
+    /// The first chapter that no zone has closed. A zone that is in the one before closes that
+    /// next, however little is in it. Cheap.
+    pub(crate) fn first_open(&self) -> VirtualChapter {
+        VirtualChapter::new(self.first_open.load(Ordering::Acquire))
     }
 
     /// Whether a zone may close `chapter`: every chapter before it is written, or the index has
@@ -162,6 +172,7 @@ impl<P, D> Chapters<P, D> {
         *place = Some(part);
         state.part_count += 1;
         state.first_open = chapter.next();
+        self.first_open.store(state.first_open.get(), Ordering::Release);
         let is_last = state.part_count == state.parts.len();
         let arrival = Arrival { is_first: state.part_count == 1, is_last };
         drop(state);

@@ -22,24 +22,25 @@
 
 mod close;
 mod launch;
+mod meetings;
 mod returns;
 mod saving;
 mod threads;
+mod triage;
 mod waiting;
 mod work;
 mod writer;
 mod zone;
 
 use uds_delta_index::DeltaStatistics;
-use uds_geometry::{
-    Geometry, SubIndexParameters, VirtualChapter, VolumeIndexParameters, ZoneCount, ZoneId,
-};
+use uds_geometry::{Geometry, VirtualChapter, VolumeIndexParameters, ZoneCount, ZoneId};
 use uds_volume::{FinishedRead, Volume};
 
 pub(crate) use self::threads::Threads;
+use self::triage::Triage;
 use self::waiting::Waiting;
 use self::work::Desk;
-use self::zone::{Pages, Zone};
+use self::zone::{Pages, SparseCounts, Zone};
 use crate::IndexError;
 use crate::callbacks::Callbacks;
 use crate::chapters::Chapters;
@@ -47,18 +48,16 @@ use crate::flight::Part;
 use crate::gate::{Caller, Gate};
 use crate::layout::{DiscardPlace, Layout};
 use crate::open_chapter::OpenChapter;
-use crate::port::Port;
+use crate::port::{Port, Stall};
 use crate::statistics::Statistics;
 use crate::sync::{Arc, Mutex, lock};
-use crate::volume_index::SubIndexZone;
+use crate::volume_index::VolumeIndexZone;
 
 /// What waits at a zone.
 #[derive(Debug)]
 enum Task {
     /// Requests.
     Part(Part),
-    /// Another zone has closed this chapter.
-    ChapterClosed(VirtualChapter),
     /// The zone has more to do than it could when it was held last.
     GoOn,
 }
@@ -85,6 +84,7 @@ struct Report {
     open_records: u64,
     newest: VirtualChapter,
     oldest: VirtualChapter,
+    sparse: SparseCounts,
 }
 
 /// An open index.
@@ -92,7 +92,7 @@ struct Report {
 pub(crate) struct Engine {
     // Constant after construction.
     geometry: Arc<Geometry>,
-    parameters: Arc<SubIndexParameters>,
+    parameters: Arc<VolumeIndexParameters>,
     zone_count: ZoneCount,
     volume: Arc<Volume>,
     callbacks: Callbacks,
@@ -100,6 +100,7 @@ pub(crate) struct Engine {
     seats: Box<[Seat]>,
     chapters: Chapters<Arc<OpenChapter>, DiscardPlace>,
     gate: Arc<Gate>,
+    triage: Option<Triage>,
     /// Held while the index is saved.
     layout: Mutex<Layout>,
 }
@@ -109,7 +110,7 @@ struct Contents {
     newest: VirtualChapter,
     oldest: VirtualChapter,
     open: Vec<OpenChapter>,
-    indexes: Vec<SubIndexZone>,
+    indexes: Vec<VolumeIndexZone>,
     /// Whether they are those of the save on storage.
     is_saved: bool,
 }
@@ -125,7 +126,7 @@ impl Engine {
     /// A new index, whose layout is planned and will be formatted.
     pub(crate) fn create(layout: Layout, manning: Manning) -> Result<Threads, IndexError> {
         let geometry = layout.configuration().geometry();
-        let parameters = dense_parameters(&geometry)?;
+        let parameters = Arc::new(VolumeIndexParameters::new(&geometry)?);
         let volume = open_volume(&layout, geometry)?;
         let zone_count = manning.zones;
         let contents = Contents {
@@ -134,7 +135,7 @@ impl Engine {
             open: empty_open_chapters(volume.geometry(), zone_count)?,
             indexes: zone_count
                 .zones()
-                .map(|zone| SubIndexZone::new(&parameters, zone, zone_count))
+                .map(|zone| VolumeIndexZone::new(&parameters, zone, zone_count))
                 .collect::<Result<_, _>>()?,
             is_saved: false,
         };
@@ -144,7 +145,7 @@ impl Engine {
     /// The index that `layout` describes, as its latest save has it.
     pub(crate) fn load(layout: Layout, manning: Manning) -> Result<Threads, IndexError> {
         let geometry = layout.configuration().geometry();
-        let parameters = dense_parameters(&geometry)?;
+        let parameters = Arc::new(VolumeIndexParameters::new(&geometry)?);
         // Without a save nothing else is needed, however large it claims to be.
         let latest = saving::latest(&layout, &geometry)?;
         let volume = open_volume(&layout, geometry)?;
@@ -203,7 +204,7 @@ impl Engine {
     /// Tells the zones that wait for a chapter to be written how far the writer is.
     fn resume_zones(&self) {
         for seat in &self.seats {
-            seat.port.resume(self.chapters.progress());
+            seat.port.resume(Stall::Chapter, self.chapters.progress());
         }
     }
 
@@ -222,6 +223,8 @@ impl Engine {
             lists = lists.plus(report.lists);
             statistics.memory_used += report.memory_bytes;
             statistics.early_flushes += report.early_flushes;
+            statistics.sparse_chapters_cached += report.sparse.loaded;
+            statistics.sparse_chapters_unreadable += report.sparse.failed;
             // What a zone has in a chapter that another has closed is no longer open.
             if report.newest == newest {
                 statistics.open_chapter_records += report.open_records;
@@ -259,13 +262,17 @@ impl Seat {
 
 impl Desk {
     fn new(zone: Zone) -> Self {
-        Self { zone, waiting: Waiting::default(), counted: Statistics::default() }
+        let (waiting, counted) = (Waiting::default(), Statistics::default());
+        Self { zone, waiting, counted, is_noted: false }
     }
 
     fn report(&self) -> Report {
         let zone = &self.zone;
         let closed = zone.closed.as_ref().map_or(0, |closed| closed.memory_bytes());
-        let memory_bytes = zone.index.memory_bytes() + zone.open.memory_bytes() + closed;
+        // The captain answers for the whole cache.
+        let cached = zone.sparse.as_ref().filter(|sparse| sparse.cache.is_captain());
+        let cached = cached.map_or(0, |sparse| sparse.cache.memory_bytes());
+        let memory_bytes = zone.index.memory_bytes() + zone.open.memory_bytes() + closed + cached;
         Report {
             counted: self.counted.clone(),
             lists: zone.index.statistics(),
@@ -274,16 +281,12 @@ impl Desk {
             open_records: zone.open.live_count() as u64,
             newest: zone.newest,
             oldest: zone.oldest,
+            sparse: zone
+                .sparse
+                .as_ref()
+                .map_or_else(SparseCounts::default, |sparse| sparse.counted),
         }
     }
-}
-
-/// The parameters of a dense volume index.
-fn dense_parameters(geometry: &Geometry) -> Result<Arc<SubIndexParameters>, IndexError> {
-    if geometry.is_sparse() {
-        return Err(IndexError::Unsupported { what: "a sparse index" });
-    }
-    Ok(Arc::new(VolumeIndexParameters::new(geometry)?.non_hook))
 }
 
 fn open_volume(layout: &Layout, geometry: Geometry) -> Result<Arc<Volume>, IndexError> {

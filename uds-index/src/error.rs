@@ -6,6 +6,7 @@ use std::io;
 
 use uds_delta_index::DeltaError;
 use uds_geometry::{GeometryError, Nonce, VirtualChapter};
+use uds_sparse_cache::CacheError;
 use uds_volume::{StorageError, VolumeError};
 
 /// Why an operation on an index failed.
@@ -147,12 +148,6 @@ pub enum IndexError {
         /// The last chapter of the window, which is open.
         newest: VirtualChapter,
     },
-    /// Something that this version of the library cannot do yet.
-    #[error("{what} is not supported yet")]
-    Unsupported {
-        /// What it is.
-        what: &'static str,
-    },
     /// A write or a sync failed earlier, so the index no longer takes changes.
     #[error("the index takes no more changes since a write failed, and will not be saved")]
     Poisoned {
@@ -204,6 +199,9 @@ pub enum IndexError {
     /// A page that requests were waiting for could not be read, or is damaged.
     #[error(transparent)]
     Read(Arc<VolumeError>),
+    /// The sparse cache has no memory, or has a damaged chapter index.
+    #[error("the sparse cache failed")]
+    SparseCache(#[source] CacheError),
     /// A delta list could not be changed or read.
     #[error("the volume index failed")]
     VolumeIndex(#[source] DeltaError),
@@ -321,9 +319,7 @@ impl IndexError {
             | Self::ImpossibleConfiguration { .. } => ErrorKind::Damaged,
             Self::NotSavedCleanly { .. } => ErrorKind::NotSavedCleanly,
             Self::TooSmall { .. } => ErrorKind::NoSpace,
-            Self::Unsupported { .. } | Self::OutsideWindow { .. } | Self::Geometry(_) => {
-                ErrorKind::InvalidArgument
-            }
+            Self::OutsideWindow { .. } | Self::Geometry(_) => ErrorKind::InvalidArgument,
             Self::Poisoned { .. } => ErrorKind::Poisoned,
             Self::RequestsFailed { source, .. } => source.kind(),
             Self::Closed => ErrorKind::Closed,
@@ -332,7 +328,7 @@ impl IndexError {
             Self::Storage(error) => storage_kind(error),
             Self::Volume(error) => volume_kind(error),
             Self::Read(error) => volume_kind(error),
-            Self::VolumeIndex(_) => ErrorKind::Damaged,
+            Self::VolumeIndex(_) | Self::SparseCache(_) => ErrorKind::Damaged,
             // A region holds more than any sound save: whatever asks for more is damaged.
             Self::Stream(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 ErrorKind::Damaged
@@ -357,6 +353,16 @@ impl From<DeltaError> for IndexError {
             DeltaError::Io { source, .. } => Self::from_stream(source),
             DeltaError::OutOfMemory { bytes } => Self::OutOfMemory { what: "volume index", bytes },
             error => Self::VolumeIndex(error),
+        }
+    }
+}
+
+impl From<CacheError> for IndexError {
+    /// Memory that is short is no fault of the cached chapters.
+    fn from(error: CacheError) -> Self {
+        match error {
+            CacheError::OutOfMemory { bytes } => Self::OutOfMemory { what: "sparse cache", bytes },
+            error => Self::SparseCache(error),
         }
     }
 }

@@ -3,6 +3,10 @@
 //! A batch is split into parts, one for each zone that it concerns. The parts travel alone; the
 //! last one to come back puts the batch together again, in its old order.
 //!
+//! In a sparse index with several zones, a batch may carry *barrier messages*: chapters that the
+//! zones are to have in the sparse cache, all together, before they come to a certain request.
+//! Such a batch concerns every zone.
+//!
 //! # Invariants
 //!
 //! 1. Requests of one zone keep their order, on the way out and back.
@@ -11,7 +15,7 @@
 
 use std::fmt;
 
-use uds_geometry::{SubIndexParameters, ZoneCount, ZoneId};
+use uds_geometry::{VirtualChapter, VolumeIndexParameters, ZoneCount, ZoneId};
 
 use crate::gate::Pass;
 use crate::request::{Batch, Request};
@@ -70,26 +74,44 @@ pub(crate) struct Landed {
 pub(crate) struct Part {
     pub(crate) flight: Arc<Flight>,
     pub(crate) requests: Vec<Request>,
+    /// In the order of their places; the same chapters in each part of a batch.
+    pub(crate) barriers: Vec<BarrierMessage>,
+}
+
+/// A chapter that all zones are to bring into the sparse cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BarrierMessage {
+    /// The position of the request before which it comes; the number of requests where it comes
+    /// after all of them.
+    pub(crate) before: usize,
+    pub(crate) chapter: VirtualChapter,
+}
+
+/// How a batch is split.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Splitting<'a> {
+    pub(crate) parameters: &'a VolumeIndexParameters,
+    pub(crate) zone_count: ZoneCount,
+    /// The barrier messages of the batch, in order.
+    pub(crate) barriers: &'a [BarrierMessage],
 }
 
 /// Splits a batch into one part for each zone that it concerns. An empty batch has none.
 pub(crate) fn split(
     mut batch: Batch,
-    parameters: &SubIndexParameters,
-    zone_count: ZoneCount,
+    splitting: &Splitting<'_>,
     ending: Ending,
     pass: Pass,
 ) -> (Arc<Flight>, Vec<(ZoneId, Part)>) {
+    let &Splitting { parameters, zone_count, barriers } = splitting;
     let mut zones = Vec::new();
     let mut by_zone: Vec<Vec<Request>> = Vec::new();
     by_zone.resize_with(usize::from(zone_count.get()), Vec::new);
-    let zone_of = |request: &Request| {
-        let (list, _) = parameters.locate(request.name());
-        parameters.zone_of(list, zone_count).get()
-    };
+    let zone_of = |request: &Request| parameters.zone_of(request.name(), zone_count).get();
     if by_zone.len() > 1 {
         zones.extend(batch.requests().iter().map(zone_of));
     }
+    let mut by_zone_barriers = barriers_by_zone(barriers, &zones, by_zone.len());
     match zones.first() {
         Some(first) if zones.iter().any(|zone| zone != first) => {
             let mut counts = [0; u8::MAX as usize + 1];
@@ -107,7 +129,8 @@ pub(crate) fn split(
             zones.clear();
         }
     }
-    let parts_missing = by_zone.iter().filter(|part| !part.is_empty()).count();
+    let concerns = |part: &[Request]| !part.is_empty() || !barriers.is_empty();
+    let parts_missing = by_zone.iter().filter(|part| concerns(part)).count();
     let mut parts = Vec::new();
     parts.resize_with(by_zone.len(), Vec::new);
     let ending = Some((ending, pass));
@@ -118,11 +141,33 @@ pub(crate) fn split(
         has_landed: AtomicBool::new(false),
     });
     let part = |(zone, requests): (ZoneId, Vec<Request>)| {
-        (zone, Part { flight: Arc::clone(&flight), requests })
+        let barriers = std::mem::take(&mut by_zone_barriers[usize::from(zone.get())]);
+        (zone, Part { flight: Arc::clone(&flight), requests, barriers })
     };
-    let not_empty = |(_, requests): &(ZoneId, Vec<Request>)| !requests.is_empty();
-    let parts = zone_count.zones().zip(by_zone).filter(not_empty).map(part).collect();
+    let is_concerned = |(_, requests): &(ZoneId, Vec<Request>)| concerns(requests);
+    let parts = zone_count.zones().zip(by_zone).filter(is_concerned).map(part).collect();
     (flight, parts)
+}
+
+/// Each zone's barrier messages: the same for all, each with its place among the zone's requests.
+fn barriers_by_zone(
+    barriers: &[BarrierMessage],
+    zones: &[u8],
+    zone_count: usize,
+) -> Vec<Vec<BarrierMessage>> {
+    let mut by_zone = vec![Vec::new(); zone_count];
+    let mut counts = vec![0; zone_count];
+    let mut counted = 0;
+    for &BarrierMessage { before, chapter } in barriers {
+        for &zone in &zones[counted..before] {
+            counts[usize::from(zone)] += 1;
+        }
+        counted = before;
+        for (messages, &before) in by_zone.iter_mut().zip(&counts) {
+            messages.push(BarrierMessage { before, chapter });
+        }
+    }
+    by_zone
 }
 
 impl Flight {

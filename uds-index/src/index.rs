@@ -137,16 +137,13 @@ impl Index {
     ///
     /// # Errors
     ///
-    /// [`IndexError::TooSmall`], [`IndexError::OutOfMemory`] and [`IndexError::Unsupported`] (for a
-    /// sparse configuration) before anything is written, and whatever the storage gives.
+    /// [`IndexError::TooSmall`] and [`IndexError::OutOfMemory`] before anything is written, and
+    /// whatever the storage gives.
     pub fn create(
         storage: Arc<dyn Storage>,
         configuration: &Configuration,
         options: &CreateOptions,
     ) -> Result<Self, IndexError> {
-        if configuration.is_sparse() {
-            return Err(IndexError::Unsupported { what: "a sparse index" });
-        }
         let layout = Layout::plan(storage, configuration, options)?;
         // All that can fail without the storage comes before the first write.
         let manning = Manning { zones: options.zones, read_threads: options.read_threads };

@@ -9,23 +9,25 @@
 //!
 //! - *Holding* a zone is being alone with it, by a [`Hold`].
 //! - A *stall* keeps a zone from being held until a number, which only grows, has reached a
-//!   value: the number of chapters written. A zone whose open chapter is full, while the chapter
-//!   before is not yet written, can do nothing.
+//!   value. There are two kinds, each with a number of its own: see [`Stall`].
+//! - A *nudge* has the zone held once, stalled or not: something has changed that it must see to
+//!   before anything else, wherever it waits. Another zone has closed a chapter.
 //! - Holding *exclusively* is holding the zone whether or not there is something to do, stalled
 //!   or not, and before everybody else: a save does.
 //!
 //! # States
 //!
-//! | held | waited for exclusively | stalled | something to do | who may hold it next |
-//! |---|---|---|---|---|
-//! | yes | any | any | any | nobody, until it is let go of |
-//! | no | yes | any | any | who waits exclusively |
-//! | no | no | yes | any | who comes to hold it exclusively |
-//! | no | no | no | no | who comes to hold it exclusively |
-//! | no | no | no | yes | anybody; the worker is awake, or will be woken |
+//! | held | waited for exclusively | nudged | stalled | something to do | who may hold it next |
+//! |---|---|---|---|---|---|
+//! | yes | any | any | any | any | nobody, until it is let go of |
+//! | no | yes | any | any | any | who waits exclusively |
+//! | no | no | no | yes | any | who comes to hold it exclusively |
+//! | no | no | no | no | no | who comes to hold it exclusively |
+//! | no | no | yes | any | any | anybody; the worker is awake, or will be woken |
+//! | no | no | no | no | yes | anybody; the worker is awake, or will be woken |
 //!
-//! Everything that leads into the last line wakes the worker, if it sleeps: a push, the end of a
-//! stall, and letting go. So does everything that leads to the worker's end.
+//! Everything that leads into the last two lines wakes the worker, if it sleeps: a push, a nudge,
+//! the end of a stall, and letting go. So does everything that leads to the worker's end.
 //!
 //! # Invariants
 //!
@@ -35,7 +37,7 @@
 //!    (One that was put back comes first again.)
 //! 3. The worker sleeps only while it is marked as asleep, and whoever clears the mark notifies
 //!    it. So nobody calls the operating system to wake a worker that is awake.
-//! 4. While nobody waits exclusively, what can be done will be done: see the table's last line.
+//! 4. While nobody waits exclusively, what can be done will be done: see the table's last lines.
 //! 5. Nobody sleeps while holding a zone, but to hold one with a larger number exclusively. (The
 //!    callers' part.)
 //!
@@ -82,9 +84,10 @@ struct State<T, R> {
     is_held: bool,
     /// How many threads wait to hold the zone exclusively.
     exclusive_waiters: usize,
-    /// The zone is stalled while `reached` is below this.
-    stalled_until: u64,
-    reached: u64,
+    /// The zone is stalled while any of `reached` is below its place here.
+    stalled_until: [u64; 2],
+    reached: [u64; 2],
+    is_nudged: bool,
     /// Whether the worker sleeps and nobody has yet called it (invariant 3).
     is_worker_asleep: bool,
     is_stopped: bool,
@@ -92,15 +95,19 @@ struct State<T, R> {
 
 impl<T, R> State<T, R> {
     fn has_work(&self) -> bool {
-        !self.tasks.is_empty() || !self.retries.is_empty()
+        !self.tasks.is_empty() || !self.retries.is_empty() || self.is_nudged
+    }
+
+    fn is_stalled(&self) -> bool {
+        let mut stalls = self.reached.iter().zip(&self.stalled_until);
+        stalls.any(|(reached, until)| reached < until)
     }
 
     /// Whether anybody may hold the zone now, and has a reason to.
     fn is_workable(&self) -> bool {
-        !self.is_held
-            && self.exclusive_waiters == 0
-            && self.reached >= self.stalled_until
-            && self.has_work()
+        let may_go_on =
+            !self.is_stalled() || self.is_nudged && !is_mutated(Mutant::PortNudgeIsStalled);
+        !self.is_held && self.exclusive_waiters == 0 && may_go_on && self.has_work()
     }
 
     /// Whether nothing will be left to do. A holder may still put back what it has.
@@ -116,6 +123,16 @@ impl<T, R> State<T, R> {
         self.is_worker_asleep &= !is_called;
         is_called
     }
+}
+
+/// What a stalled zone waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stall {
+    /// The number of chapters written: the zone's open chapter is full, and the one before is not
+    /// yet written.
+    Chapter,
+    /// The steps of the meetings at which zones change the sparse cache.
+    Meeting,
 }
 
 /// Who is woken for a task.
@@ -145,8 +162,9 @@ impl<Z, T, R> Port<Z, T, R> {
             retries: VecDeque::new(),
             is_held: false,
             exclusive_waiters: 0,
-            stalled_until: 0,
-            reached: 0,
+            stalled_until: [0; 2],
+            reached: [0; 2],
+            is_nudged: false,
             is_worker_asleep: false,
             is_stopped: false,
         };
@@ -182,8 +200,12 @@ impl<Z, T, R> Port<Z, T, R> {
 
     /// Holds the zone, unless that cannot be now, or there is nothing to do. Does not wait.
     pub(crate) fn try_hold(&self) -> Option<Hold<'_, Z, T, R>> {
-        let state = lock(&self.state);
-        state.is_workable().then(|| self.hold(state))
+        let mut state = lock(&self.state);
+        if !state.is_workable() {
+            return None;
+        }
+        state.is_nudged = false;
+        Some(self.hold(state))
     }
 
     /// Holds the zone once there is something to do, for the worker; sleeps until then. `None`
@@ -192,6 +214,7 @@ impl<Z, T, R> Port<Z, T, R> {
         let mut state = lock(&self.state);
         loop {
             if state.is_workable() {
+                state.is_nudged = false;
                 return Some(self.hold(state));
             }
             if state.is_over() {
@@ -224,17 +247,27 @@ impl<Z, T, R> Port<Z, T, R> {
         self.hold(state)
     }
 
-    /// Says that the number that stalls wait for has reached `reached`: ends a stall whose time
-    /// has come, and any later one until a number up to it. A lower number than before changes
-    /// nothing; [`u64::MAX`] ends stalls for good.
-    pub(crate) fn resume(&self, reached: u64) {
+    /// Says that the number that a kind of stall waits for has reached `reached`: ends a stall
+    /// whose time has come, and any later one until a number up to it. A lower number than before
+    /// changes nothing; [`u64::MAX`] ends stalls for good.
+    pub(crate) fn resume(&self, stall: Stall, reached: u64) {
         let mut state = lock(&self.state);
-        if is_mutated(Mutant::PortResumeForgets) && state.stalled_until <= reached {
-            state.stalled_until = 0;
+        let kind = stall as usize;
+        if is_mutated(Mutant::PortResumeForgets) && state.stalled_until[kind] <= reached {
+            state.stalled_until[kind] = 0;
         } else {
-            state.reached = state.reached.max(reached);
+            state.reached[kind] = state.reached[kind].max(reached);
         }
         if !is_mutated(Mutant::PortResumeIsSilent) {
+            self.call_worker(state);
+        }
+    }
+
+    /// Has the zone held at least once more, even if it is stalled.
+    pub(crate) fn nudge(&self) {
+        let mut state = lock(&self.state);
+        state.is_nudged = true;
+        if !is_mutated(Mutant::PortNudgeIsSilent) {
             self.call_worker(state);
         }
     }

@@ -66,6 +66,12 @@ pub struct Statistics {
     /// moved to newer chapters, so up to so many records were forgotten.
     pub records_forgotten: u64,
 
+    /// Indexes of sparse chapters brought into the sparse cache.
+    pub sparse_chapters_cached: u64,
+    /// Indexes of sparse chapters that could not be, because they could not be read or were
+    /// damaged: names that only they know are not found.
+    pub sparse_chapters_unreadable: u64,
+
     /// Pages read from the volume.
     pub pages_read: u64,
     /// Look-ups of pages that were in the page cache.

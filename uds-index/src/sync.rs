@@ -51,6 +51,10 @@ pub(crate) enum Mutant {
     PortResumeForgets,
     /// The end of a stall does not wake the worker.
     PortResumeIsSilent,
+    /// A nudge does not wake the worker.
+    PortNudgeIsSilent,
+    /// A zone that is stalled is not held for a nudge.
+    PortNudgeIsStalled,
     /// The worker is not told that the port is stopped.
     PortStopIsSilent,
     /// The worker ends while a helper has a task in hand.
@@ -71,6 +75,8 @@ pub(crate) enum Mutant {
     ChaptersFailSilently,
     /// Zones wait for chapters that will never be written.
     ChaptersFailureStalls,
+    /// A step of a meeting is reached, and who waits for it is not told.
+    MeetingStepIsSilent,
     /// Room is given back, and nobody is told.
     GateLeavesSilently,
     /// Who was let in does not tell the next in line.

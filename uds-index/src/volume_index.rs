@@ -5,6 +5,9 @@
 //! name yields a chapter where it *probably* is: only collision entries know their whole name, so
 //! whoever asks must look into the chapter.
 //!
+//! A dense index has one *sub-index*. A sparse one has two: one that knows all chapters by their
+//! samples, the *hooks*, and one that knows the dense chapters by all other names.
+//!
 //! # Invariants
 //!
 //! 1. Stored value `i` stands for the chapter `low + ((i - low) mod 2^chapter_bits)`. As many
@@ -15,10 +18,15 @@
 //! 3. `low` follows from `high` alone, but for the early expiry of a zone whose memory
 //!    runs short, which lasts until the next chapter (trap 41).
 //!
-//! Threads: a zone's part belongs to one thread at a time.
+//! Threads: a zone's part belongs to one thread at a time, but for its samples, which triage looks
+//! up at any time: they have a lock.
 
 mod save;
 mod sub_index;
+#[cfg(test)]
+#[cfg(not(uds_loom))]
+mod tests;
+mod zone;
 
 pub(crate) use self::save::{Saved, load, save};
-pub(crate) use self::sub_index::{Entry, SubIndexZone};
+pub(crate) use self::zone::{Entry, Hooks, VolumeIndexZone};

@@ -83,9 +83,6 @@ mod barrier;
 mod entry;
 mod error;
 mod meeting;
-#[cfg(test)]
-#[cfg(uds_loom)]
-mod models;
 mod source;
 mod sync;
 #[cfg(test)]

@@ -15,6 +15,10 @@
 //! 3. All zones are at the same meeting, or at none: a zone arrives at the next one only after it
 //!    has left this one, and the captain's change ends only once.
 
+#[cfg(test)]
+#[cfg(uds_loom)]
+mod models;
+
 use uds_geometry::{VirtualChapter, ZoneCount};
 
 use crate::barrier::Barrier;

@@ -218,7 +218,8 @@ fn invalidation_forgets_everything_and_the_cache_goes_on() {
 // Guards a cached page that was damaged, or that its source made up: an error, and no panic.
 #[test]
 fn damaged_pages_are_told() {
-    struct Damaged(Source, fn(&mut Vec<u8>, &mut Vec<IndexPageHeader>));
+    type Damage = fn(&mut Vec<u8>, &mut Vec<IndexPageHeader>);
+    struct Damaged(Source, Damage);
     impl ChapterIndexSource for Damaged {
         type Error = String;
         fn read_chapter_index(
@@ -231,7 +232,7 @@ fn damaged_pages_are_told() {
             Ok(Some(headers))
         }
     }
-    let damages: [(fn(&mut Vec<u8>, &mut Vec<IndexPageHeader>), &str); 3] = [
+    let damages: [(Damage, &str); 3] = [
         (|pages, _| pages.iter_mut().skip(20).for_each(|byte| *byte = 0xFF), "is damaged"),
         (|pages, _| pages.truncate(100), "has delta list"),
         (|_, headers| headers.clear(), "has delta list"),

@@ -4,7 +4,7 @@ use uds_geometry::{VirtualChapter, ZoneCount, ZoneId};
 
 use super::Chapters;
 use crate::IndexError;
-use crate::port::{Hold, Port, Wake};
+use crate::port::{Hold, Port, Stall, Wake};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Condvar, Mutant, Mutex, lock, model, mutant, thread, wait};
 
@@ -174,7 +174,7 @@ fn port(result: fn() -> Result<u64, IndexError>) {
             while hold.next().is_some() {
                 if !self.chapters.may_close(second) {
                     hold.put_back(());
-                    return hold.stall(second.get());
+                    return hold.stall(Stall::Chapter, second.get());
                 }
                 assert!(self.chapters.has_failed() || self.chapters.is_all_written());
                 *lock(&self.is_done) = true;
@@ -193,7 +193,7 @@ fn port(result: fn() -> Result<u64, IndexError>) {
         let zone = Arc::clone(&zone);
         move || {
             zone.chapters.take().unwrap().write(|_, _, _| result());
-            zone.port.resume(zone.chapters.progress());
+            zone.port.resume(Stall::Chapter, zone.chapters.progress());
         }
     });
     let worker = thread::spawn({

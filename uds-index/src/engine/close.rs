@@ -1,8 +1,8 @@
 //! Closing a chapter (specification, section 11.6).
 //!
-//! Each zone closes its part of a chapter by itself. The first to do so tells the others; they
-//! close theirs when they come to the message, however little is in it. The last part to arrive
-//! sets the writer to work.
+//! Each zone closes its part of a chapter by itself. The first to do so nudges the others; they
+//! close theirs before they do anything else, however little is in it, also where they wait for
+//! something. The last part to arrive sets the writer to work.
 //!
 //! # Invariants
 //!
@@ -13,10 +13,9 @@
 
 use uds_geometry::ZoneId;
 
+use super::Engine;
 use super::zone::Zone;
-use super::{Engine, Task};
 use crate::open_chapter::OpenChapter;
-use crate::port::Wake;
 use crate::sync::Arc;
 
 impl Engine {
@@ -48,7 +47,7 @@ impl Engine {
         let arrival = self.chapters.hand_over(id, chapter, part);
         if arrival.is_first {
             for seat in self.seats.iter().filter(|seat| seat.id != id) {
-                seat.port.push(Task::ChapterClosed(chapter), Wake::Worker);
+                seat.port.nudge();
             }
         }
         if arrival.is_last {

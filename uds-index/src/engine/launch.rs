@@ -2,7 +2,7 @@
 
 use super::{Engine, Seat, Task};
 use crate::IndexError;
-use crate::flight::{Ending, Flight, split};
+use crate::flight::{Ending, Flight, Splitting, split};
 use crate::gate::Caller;
 use crate::port::Wake;
 use crate::request::Batch;
@@ -30,7 +30,13 @@ impl Engine {
         helps: bool,
     ) -> Result<Arc<Flight>, IndexError> {
         let pass = self.gate.enter(batch.len(), caller)?;
-        let (flight, parts) = split(batch, &self.parameters, self.zone_count, ending, pass);
+        let order = self.triage(&batch);
+        let splitting = Splitting {
+            parameters: &self.parameters,
+            zone_count: self.zone_count,
+            barriers: &order.barriers,
+        };
+        let (flight, parts) = split(batch, &splitting, ending, pass);
         if parts.is_empty() {
             if let Some(landed) = flight.land_empty() {
                 self.callbacks.call(landed);
@@ -44,6 +50,7 @@ impl Engine {
             let wake = if Some(zone) == first { Wake::Nobody } else { Wake::Worker };
             self.seat(zone).port.push(Task::Part(part), wake);
         }
+        drop(order);
         if helps {
             self.help(&flight, zones);
         }

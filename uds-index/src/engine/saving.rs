@@ -2,7 +2,7 @@
 //! and 11.9).
 
 use uds_delta_index::IndexPageHeader;
-use uds_geometry::{Geometry, SubIndexParameters, VirtualChapter, ZoneCount};
+use uds_geometry::{Geometry, VirtualChapter, VolumeIndexParameters, ZoneCount};
 use uds_volume::{Volume, VolumeError};
 
 use super::{Contents, Engine, Hold, Zone, empty_open_chapters};
@@ -85,7 +85,8 @@ impl Engine {
         for (id, zone) in self.zone_count.zones().zip(&zones) {
             let mut out = RegionWriter::new(storage, place.volume_index(id, self.zone_count));
             let nonce = layout.volume_nonce();
-            volume_index::save(&zone.index, id, self.zone_count, nonce, &mut out)?;
+            let count = self.zone_count;
+            volume_index::save(&zone.index, &self.parameters, id, count, nonce, &mut out)?;
             out.finish()?;
         }
 
@@ -121,7 +122,7 @@ pub(super) fn latest(layout: &Layout, geometry: &Geometry) -> Result<(usize, Sav
 pub(super) fn load(
     layout: &Layout,
     save: (usize, Save),
-    parameters: &Arc<SubIndexParameters>,
+    parameters: &Arc<VolumeIndexParameters>,
     volume: &Volume,
     zone_count: ZoneCount,
 ) -> Result<Contents, IndexError> {
@@ -138,7 +139,7 @@ fn unusable(error: IndexError) -> IndexError {
 fn load_save(
     layout: &Layout,
     (slot, save): (usize, Save),
-    parameters: &Arc<SubIndexParameters>,
+    parameters: &Arc<VolumeIndexParameters>,
     volume: &Volume,
     zone_count: ZoneCount,
 ) -> Result<Contents, IndexError> {
@@ -150,7 +151,7 @@ fn load_save(
     let region = place.open_chapter(save.zones);
     let dropped = open_chapter::load(
         &mut open,
-        |record| parameters.zone_of(parameters.locate(&record.name).0, zone_count),
+        |record| parameters.zone_of(&record.name, zone_count),
         geometry.records_per_chapter(),
         &mut RegionReader::new(storage, region),
         region.start,

@@ -13,10 +13,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::JoinHandle;
 
-use uds_geometry::SubIndexParameters;
+use uds_geometry::{VolumeIndexParameters, ZoneCount};
+use uds_sparse_cache::ZoneCache;
 use uds_volume::{ReadCompletion, Readers, Volume};
 
 use super::returns::Returns;
+use super::triage::Triage;
+use super::zone::Sparse;
 use super::{Contents, Desk, Engine, Manning, Pages, Seat, Zone, writer};
 use crate::IndexError;
 use crate::callbacks::{CallbackThread, Callbacks};
@@ -42,7 +45,7 @@ impl Engine {
     /// Puts an engine together and sets it to work.
     pub(super) fn assemble(
         layout: Layout,
-        parameters: Arc<SubIndexParameters>,
+        parameters: Arc<VolumeIndexParameters>,
         volume: Arc<Volume>,
         manning: Manning,
         contents: Contents,
@@ -60,6 +63,11 @@ impl Engine {
         let (callbacks, callback) = Callbacks::start()?;
         let geometry = Arc::new(volume.geometry().clone());
         let Contents { newest, oldest, open, indexes, is_saved } = contents;
+        let hooks = indexes.iter().filter_map(|index| index.hooks().cloned()).collect();
+        let mut caches = match geometry.is_sparse() {
+            true => ZoneCache::for_zones(&geometry, zone_count)?.into_iter(),
+            false => Vec::new().into_iter(),
+        };
         let mut seats = Vec::with_capacity(open.len());
         for (id, (open, index)) in zone_count.zones().zip(open.into_iter().zip(indexes)) {
             let pages = match &readers {
@@ -75,6 +83,8 @@ impl Engine {
                 open,
                 closed: None,
                 index,
+                sparse: caches.next().map(Sparse::new),
+                is_alone: zone_count == ZoneCount::ONE,
                 // A new index has no save, so the first close must write one.
                 is_changed: !is_saved,
             };
@@ -89,6 +99,7 @@ impl Engine {
             seats: seats.into(),
             chapters: Chapters::new(zone_count, newest, discard),
             gate: Arc::new(Gate::new(MAX_REQUESTS_IN_FLIGHT)),
+            triage: Triage::new(hooks),
             layout: Mutex::new(layout),
         });
         returns.lead_to(Arc::downgrade(&engine));

@@ -21,8 +21,10 @@
 use std::collections::{HashMap, VecDeque};
 
 use slab::Slab;
-use uds_geometry::RecordName;
+use uds_geometry::{RecordName, VirtualChapter};
+use uds_volume::Progress;
 
+use super::zone::{Known, Question};
 use crate::flight::Part;
 use crate::request::Request;
 
@@ -43,6 +45,32 @@ pub(super) struct Running {
     pub(super) next: usize,
     /// How many before it have no answer yet.
     pub(super) unanswered: usize,
+    /// How many of the part's barrier messages the zone has passed.
+    barriers_passed: usize,
+}
+
+impl Running {
+    /// The position of the first request that the zone does not come to before it has passed
+    /// another barrier message, or done everything.
+    pub(super) fn end(&self) -> usize {
+        let barrier = self.part.barriers.get(self.barriers_passed);
+        barrier.map_or(self.part.requests.len(), |barrier| barrier.before)
+    }
+
+    fn due_barrier(&self) -> Option<VirtualChapter> {
+        let barrier = self.part.barriers.get(self.barriers_passed)?;
+        (barrier.before <= self.next).then_some(barrier.chapter)
+    }
+}
+
+/// A request that waits for a page.
+#[derive(Clone, Copy, Debug)]
+struct Waiter {
+    place: Place,
+    /// What it has learnt so far.
+    known: Known,
+    /// What the page will tell.
+    question: Question,
 }
 
 /// All requests that a zone has begun with.
@@ -51,7 +79,7 @@ pub(super) struct Waiting {
     parts: Slab<Running>,
     /// The part that requests are taken from.
     current: Option<usize>,
-    waiting: Slab<Place>,
+    waiting: Slab<Waiter>,
     behind: HashMap<RecordName, VecDeque<Place>>,
     ready: VecDeque<Place>,
     finished: VecDeque<usize>,
@@ -61,7 +89,32 @@ impl Waiting {
     /// Begins with a part. There must be no current one.
     pub(super) fn begin(&mut self, part: Part) {
         debug_assert!(self.current.is_none(), "one part at a time is begun");
-        self.current = Some(self.parts.insert(Running { part, next: 0, unanswered: 0 }));
+        self.current =
+            Some(self.parts.insert(Running { part, next: 0, unanswered: 0, barriers_passed: 0 }));
+    }
+
+    /// The chapter of the barrier message that the zone has come to, if it has come to one.
+    pub(super) fn due_barrier(&self) -> Option<VirtualChapter> {
+        self.parts[self.current?].due_barrier()
+    }
+
+    /// The zone has passed the barrier message that was due.
+    pub(super) fn pass_barrier(&mut self) {
+        if let Some(current) = self.current {
+            self.parts[current].barriers_passed += 1;
+        }
+    }
+
+    /// Ends taking requests from the current part, if all of them, and all of its barrier
+    /// messages, have had their turn.
+    pub(super) fn end_current_if_done(&mut self) {
+        let Some(current) = self.current else { return };
+        let running = &self.parts[current];
+        let is_done = running.next == running.part.requests.len()
+            && running.barriers_passed == running.part.barriers.len();
+        if is_done {
+            self.end_current();
+        }
     }
 
     /// The place of the part that requests are taken from, if there is one.
@@ -78,8 +131,7 @@ impl Waiting {
         &mut self.parts[place.part].part.requests[place.position]
     }
 
-    /// Ends taking requests from the current part.
-    pub(super) fn end_current(&mut self) {
+    fn end_current(&mut self) {
         if let Some(part) = self.current.take() {
             self.note_if_finished(part);
         }
@@ -96,8 +148,14 @@ impl Waiting {
     }
 
     /// A request waits, with the token that [`next_token`](Self::next_token) gave.
-    pub(super) fn wait(&mut self, name: RecordName, place: Place) {
-        self.waiting.insert(place);
+    pub(super) fn wait(
+        &mut self,
+        name: RecordName,
+        place: Place,
+        known: Known,
+        question: Question,
+    ) {
+        self.waiting.insert(Waiter { place, known, question });
         self.behind.entry(name).or_default();
     }
 
@@ -106,9 +164,20 @@ impl Waiting {
         self.behind.entry(name).or_default().push_back(place);
     }
 
-    /// The request whose token came back. `None` for a token that nobody waits with.
-    pub(super) fn came_back(&mut self, token: u64) -> Option<Place> {
-        self.waiting.try_remove(usize::try_from(token).ok()?)
+    /// The request whose token came back, with `progress` if its page could be read, and what
+    /// it knows now. `None` for a token that nobody waits with.
+    pub(super) fn came_back(
+        &mut self,
+        token: u64,
+        chapter: VirtualChapter,
+        progress: Option<Progress>,
+    ) -> Option<(Place, Known)> {
+        let Waiter { place, mut known, question } =
+            self.waiting.try_remove(usize::try_from(token).ok()?)?;
+        if let Some(progress) = progress {
+            known.learn(question, chapter, progress);
+        }
+        Some((place, known))
     }
 
     /// A request that had waited, or was behind one, has its answer: the next for its name is

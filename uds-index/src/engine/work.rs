@@ -6,23 +6,25 @@
 //!
 //! # The order of work
 //!
-//! 1. A full open chapter is closed before anything else. If it cannot be, because the chapter
-//!    before is not written, the zone *stalls* until it is.
+//! 1. An open chapter that is full, or that another zone has closed, is closed before anything
+//!    else. If it cannot be, because the chapter before is not written, the zone *stalls* until
+//!    it is.
 //! 2. Parts whose requests are all answered go back.
-//! 3. Whoever waits for the zone exclusively gets it.
-//! 4. Reads that came back, and requests that were behind one that is done.
-//! 5. The part that was begun, 64 requests at a time.
-//! 6. The port's main queue, first in, first out.
+//! 3. A zone that is at a meeting (see [`meetings`](super::meetings)) stalls until that is over.
+//! 4. Whoever waits for the zone exclusively gets it.
+//! 5. Reads that came back, and requests that were behind one that is done.
+//! 6. The part that was begun, 64 requests at a time, and its barrier messages between them.
+//! 7. The port's main queue, first in, first out.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use uds_volume::FinishedRead;
 
 use super::waiting::{Place, Waiting};
-use super::zone::{Hint, Outcome, Zone};
+use super::zone::{Known, Outcome, Zone};
 use super::{Engine, Hold, Seat, Task};
 use crate::IndexError;
-use crate::port::Next;
+use crate::port::{Next, Stall};
 use crate::request::Operation;
 use crate::statistics::Statistics;
 use crate::sync::Arc;
@@ -37,6 +39,8 @@ pub(super) struct Desk {
     pub(super) waiting: Waiting,
     /// Counts the zone's answers.
     pub(super) counted: Statistics,
+    /// Whether a [`Task::GoOn`] is in the port.
+    pub(super) is_noted: bool,
 }
 
 impl Engine {
@@ -46,22 +50,24 @@ impl Engine {
             let desk = hold.zone();
             if self.must_close(&desk.zone) && !self.close_chapter(seat.id, &mut desk.zone) {
                 let chapter = desk.zone.newest;
-                seat.publish(desk);
-                hold.put_back(Task::GoOn);
-                return hold.stall(chapter.get());
+                return Self::stall(seat, hold, Stall::Chapter, chapter.get());
             }
             self.hand_back_finished(seat, desk);
+            if let Some(step) = self.meet(desk) {
+                return Self::stall(seat, hold, Stall::Meeting, step);
+            }
             if is_enough() || hold.is_wanted() {
                 break;
             }
             if hold.has_retries() || !hold.zone().waiting.has_work() {
                 match hold.next() {
                     Some(Next::Retry(read)) => self.go_on_after_read(hold.zone(), read),
-                    Some(Next::Task(task)) => self.begin(seat, hold.zone(), task),
+                    Some(Next::Task(Task::Part(part))) => hold.zone().waiting.begin(part),
+                    Some(Next::Task(Task::GoOn)) => hold.zone().is_noted = false,
                     None => break,
                 }
             } else if let Some(place) = hold.zone().waiting.next_ready() {
-                self.go_on(hold.zone(), place, None);
+                self.go_on(hold.zone(), place, Known::default());
             } else {
                 self.carry_on(hold.zone());
             }
@@ -69,35 +75,39 @@ impl Engine {
         let desk = hold.zone();
         seat.publish(desk);
         if desk.waiting.has_work() {
+            Self::note(&mut hold);
+        }
+    }
+
+    /// Lets go of a zone that cannot go on before a number has reached `until`.
+    fn stall(seat: &Seat, mut hold: Hold<'_>, stall: Stall, until: u64) {
+        seat.publish(hold.zone());
+        Self::note(&mut hold);
+        hold.stall(stall, until);
+    }
+
+    /// Notes in the port that the zone has something to do.
+    fn note(hold: &mut Hold<'_>) {
+        if !std::mem::replace(&mut hold.zone().is_noted, true) {
             hold.put_back(Task::GoOn);
         }
     }
 
-    /// Whether the zone has no room for another record.
+    /// Whether the zone has no room for another record, or another zone has closed its chapter.
     fn must_close(&self, zone: &Zone) -> bool {
-        zone.open.is_full() && !self.is_poisoned()
-    }
-
-    fn begin(&self, seat: &Seat, desk: &mut Desk, task: Task) {
-        match task {
-            Task::Part(part) => desk.waiting.begin(part),
-            Task::ChapterClosed(chapter) => {
-                // Zones that have closed it themselves know.
-                if desk.zone.newest == chapter && !self.is_poisoned() {
-                    let is_closed = self.close_chapter(seat.id, &mut desk.zone);
-                    debug_assert!(is_closed, "what another zone has closed, this one may");
-                }
-            }
-            Task::GoOn => {}
-        }
+        let is_over = zone.open.is_full() || self.chapters.first_open() > zone.newest;
+        is_over && !self.is_poisoned()
     }
 
     /// Carries out the next requests of the current part.
     fn carry_on(&self, desk: &mut Desk) {
         let Some(part) = desk.waiting.current() else { return };
+        if !self.attend(desk) {
+            return;
+        }
         let running = desk.waiting.part(part);
         let start = running.next;
-        let end = running.part.requests.len().min(start + REQUESTS_TOUCHED_TOGETHER);
+        let end = running.end().min(start + REQUESTS_TOUCHED_TOGETHER);
         for request in &running.part.requests[start..end] {
             std::hint::black_box(desk.zone.index.touch(request.name()));
         }
@@ -108,26 +118,25 @@ impl Engine {
             if desk.waiting.is_awaited(&name) {
                 desk.waiting.part(part).unanswered += 1;
                 desk.waiting.queue_up(name, place);
-            } else if !self.execute(desk, place, None) {
+            } else if !self.execute(desk, place, Known::default()) {
                 desk.waiting.part(part).unanswered += 1;
             }
             if desk.zone.open.is_full() {
                 break;
             }
         }
-        let running = desk.waiting.part(part);
-        if running.next == running.part.requests.len() {
-            desk.waiting.end_current();
-        }
+        desk.waiting.end_current_if_done();
     }
 
     /// Goes on with a request whose page was read, or could not be.
     fn go_on_after_read(&self, desk: &mut Desk, read: FinishedRead) {
-        let Some(place) = desk.waiting.came_back(read.token) else { return };
+        let progress = read.outcome.as_ref().ok().copied();
+        let Some((place, known)) = desk.waiting.came_back(read.token, read.chapter, progress)
+        else {
+            return;
+        };
         match read.outcome {
-            Ok(progress) => {
-                self.go_on(desk, place, Some(Hint { chapter: read.chapter, progress }));
-            }
+            Ok(_) => self.go_on(desk, place, known),
             Err(error) => {
                 let request = desk.waiting.request(place);
                 let name = *request.name();
@@ -138,30 +147,30 @@ impl Engine {
     }
 
     /// Goes on with a request that had waited, or was behind one that has its answer.
-    fn go_on(&self, desk: &mut Desk, place: Place, hint: Option<Hint>) {
+    fn go_on(&self, desk: &mut Desk, place: Place, known: Known) {
         let name = *desk.waiting.request(place).name();
-        if self.execute(desk, place, hint) {
+        if self.execute(desk, place, known) {
             desk.waiting.answered(&name, place);
         }
     }
 
     /// Executes a request. Says whether it has its answer; if not, it waits.
-    fn execute(&self, desk: &mut Desk, place: Place, hint: Option<Hint>) -> bool {
+    fn execute(&self, desk: &mut Desk, place: Place, known: Known) -> bool {
         let token = desk.waiting.next_token();
-        let Desk { zone, waiting, counted } = desk;
+        let Desk { zone, waiting, counted, .. } = desk;
         let request = waiting.request(place);
         let (operation, name, data) = (request.operation, request.name, request.data);
         let attempt = || {
             let operation = self.permitted(operation)?;
-            zone.execute(operation, &name, &data, hint, token)
+            zone.execute(operation, &name, &data, &known, token)
         };
         let result = catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| {
             self.poison_with(IndexError::Panicked);
             Err(IndexError::Panicked)
         });
         let answer = match result {
-            Ok(Outcome::Waiting) => {
-                waiting.wait(name, place);
+            Ok(Outcome::Waiting(question)) => {
+                waiting.wait(name, place, known, question);
                 return false;
             }
             Ok(Outcome::Answered(answer)) => {

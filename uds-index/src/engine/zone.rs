@@ -5,15 +5,20 @@
 //! It shares the volume, and its closed chapter while that is being written, with the chapter
 //! writer.
 
+mod known;
+
 use uds_delta_index::Insertion;
-use uds_geometry::{Geometry, RecordData, RecordName, RecordPageNumber, VirtualChapter};
+use uds_geometry::{Geometry, RecordData, RecordName, VirtualChapter};
+use uds_sparse_cache::{Chapters, ZoneCache};
 use uds_volume::{Lookup, Progress, Searcher, Volume, VolumeError};
 
+pub(super) use self::known::{Known, Question};
+use super::meetings::VolumeSource;
 use crate::IndexError;
 use crate::open_chapter::{OpenChapter, Put};
 use crate::request::{Answer, Location, Operation};
 use crate::sync::Arc;
-use crate::volume_index::{Entry, SubIndexZone};
+use crate::volume_index::{Entry, VolumeIndexZone};
 
 /// One zone of an index.
 #[derive(Debug)]
@@ -27,7 +32,11 @@ pub(super) struct Zone {
     pub(super) closed: Option<Arc<OpenChapter>>,
     /// What the next open chapter will be made of, before there is a closed one to use again.
     pub(super) spare: Option<OpenChapter>,
-    pub(super) index: SubIndexZone,
+    pub(super) index: VolumeIndexZone,
+    /// The sparse cache, in a sparse index.
+    pub(super) sparse: Option<Sparse>,
+    /// Whether it is the only one.
+    pub(super) is_alone: bool,
     /// Whether anything has changed that a save would keep.
     pub(super) is_changed: bool,
 }
@@ -41,12 +50,26 @@ pub(super) enum Pages {
     Direct(Arc<Volume>),
 }
 
-/// What is known of a name that waited for a page: a fact about a chapter, whatever
-/// has become of the volume index meanwhile.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Hint {
-    pub(super) chapter: VirtualChapter,
-    pub(super) progress: Progress,
+/// The sparse cache, as a zone has it.
+#[derive(Debug)]
+pub(super) struct Sparse {
+    pub(super) cache: ZoneCache,
+    pub(super) counted: SparseCounts,
+}
+
+/// What a zone has done to the sparse cache.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SparseCounts {
+    /// Chapters that it brought in.
+    pub(super) loaded: u64,
+    /// Chapters that it could not.
+    pub(super) failed: u64,
+}
+
+impl Sparse {
+    pub(super) fn new(cache: ZoneCache) -> Self {
+        Self { cache, counted: SparseCounts::default() }
+    }
 }
 
 /// What became of a request.
@@ -54,9 +77,9 @@ pub(super) struct Hint {
 pub(super) enum Outcome {
     /// It is done.
     Answered(Answer),
-    /// It waits for a page. Nothing has changed; it is to be executed again with the hint that
-    /// comes back.
-    Waiting,
+    /// It waits for a page that will answer a question. Nothing has changed; it is to be executed
+    /// again when it has learnt what the page says.
+    Waiting(Question),
 }
 
 impl Zone {
@@ -66,19 +89,59 @@ impl Zone {
         operation: Operation,
         name: &RecordName,
         data: &RecordData,
-        hint: Option<Hint>,
+        known: &Known,
         token: u64,
     ) -> Result<Outcome, IndexError> {
-        let entry = self.index.get(name)?;
-        let Some(answer) = self.resolve(&entry, name, hint, token)? else {
-            return Ok(Outcome::Waiting);
-        };
-        if operation == Operation::Delete {
-            self.delete(entry, name, &answer)?;
-        } else {
-            self.store(entry, operation, name, data, &answer)?;
+        if known.is_nothing() {
+            self.bring_in_chapter_of(name)?;
         }
+        let entry = self.index.get(name)?;
+        let Some(mut answer) = self.resolve(&entry, name, known, token)? else {
+            return Ok(Outcome::Waiting(Question::Entry));
+        };
+        // Where a chapter's index has lost a name of which the volume index is sure, the entry
+        // is the name's all the same.
+        let is_entry_its_own = answer.is_found() || entry.is_collision();
+        if operation == Operation::Delete {
+            if is_entry_its_own {
+                self.delete(entry, name)?;
+            }
+            return Ok(Outcome::Answered(answer));
+        }
+        if !is_entry_its_own && !entry.is_hook {
+            match self.search_cache(name, known, token)? {
+                Some(cached) => answer = cached,
+                None => return Ok(Outcome::Waiting(Question::Cached)),
+            }
+        }
+        self.store(entry, operation, name, data, &answer, is_entry_its_own)?;
         Ok(Outcome::Answered(answer))
+    }
+
+    /// Has the sparse chapter that a sample leads to in the cache, in an index of one zone: what
+    /// triage and meetings do where there are several (specification, section 11.4, step 1).
+    fn bring_in_chapter_of(&mut self, name: &RecordName) -> Result<(), IndexError> {
+        let Some(Sparse { cache, counted }) = &mut self.sparse else { return Ok(()) };
+        if !self.is_alone || !self.geometry.is_sample(name) {
+            return Ok(());
+        }
+        let Some(hooks) = self.index.hooks() else { return Ok(()) };
+        let Some(chapter) = hooks.peek(name)? else { return Ok(()) };
+        if !self.geometry.is_chapter_sparse(self.oldest, self.newest, chapter)
+            || cache.contains(chapter)
+        {
+            return Ok(());
+        }
+        match cache.update(chapter, self.oldest, &VolumeSource(self.pages.volume())) {
+            Ok(is_loaded) => {
+                counted.loaded += u64::from(is_loaded);
+                Ok(())
+            }
+            Err(error) => {
+                counted.failed += 1;
+                Err(error.into())
+            }
+        }
     }
 
     /// What a request changes, for all operations but deletion (specification, section 11.4).
@@ -89,16 +152,15 @@ impl Zone {
         name: &RecordName,
         data: &RecordData,
         answer: &Answer,
+        is_entry_its_own: bool,
     ) -> Result<(), IndexError> {
-        // The volume index is sure of the name, but its chapter's index has lost it.
-        let is_lost = !answer.is_found() && entry.is_collision;
         match operation {
             Operation::QueryNoUpdate => return Ok(()),
             Operation::Query if !answer.is_found() => return Ok(()),
             _ => {}
         }
-        if answer.is_found() || is_lost {
-            if entry.chapter != Some(self.newest) {
+        if is_entry_its_own {
+            if entry.chapter() != Some(self.newest) {
                 self.index.set_chapter(&entry, self.newest)?;
             } else if operation != Operation::Update && answer.is_found() {
                 return Ok(());
@@ -123,18 +185,11 @@ impl Zone {
     ///
     /// Unlike the reference, the name was looked up also where the volume index is sure of it,
     /// so that the answer has its data.
-    fn delete(
-        &mut self,
-        entry: Entry,
-        name: &RecordName,
-        answer: &Answer,
-    ) -> Result<(), IndexError> {
-        if answer.is_found() || entry.is_collision {
-            self.index.remove(entry)?;
-            self.is_changed = true;
-            if entry.chapter == Some(self.newest) {
-                self.open.remove(name);
-            }
+    fn delete(&mut self, entry: Entry, name: &RecordName) -> Result<(), IndexError> {
+        self.index.remove(entry)?;
+        self.is_changed = true;
+        if entry.chapter() == Some(self.newest) {
+            self.open.remove(name);
         }
         Ok(())
     }
@@ -145,10 +200,10 @@ impl Zone {
         &mut self,
         entry: &Entry,
         name: &RecordName,
-        hint: Option<Hint>,
+        known: &Known,
         token: u64,
     ) -> Result<Option<Answer>, IndexError> {
-        let Some(chapter) = entry.chapter else { return Ok(Some(Answer::Absent)) };
+        let Some(chapter) = entry.chapter() else { return Ok(Some(Answer::Absent)) };
         // An entry of a damaged volume index can name any chapter, and one of a converted
         // index an expired one (trap 30a).
         if !(self.oldest..=self.newest).contains(&chapter) {
@@ -160,9 +215,11 @@ impl Zone {
             match &self.closed {
                 Some(closed) if chapter.next() == self.newest => closed.search(name),
                 _ => {
-                    // A hint for another chapter is about a record that has moved on.
-                    let hint = hint.filter(|hint| hint.chapter == chapter);
-                    match self.pages.look_up(chapter, name, hint, token)? {
+                    let mut progress = known.of_entry(chapter);
+                    if progress == Progress::Again {
+                        progress = self.search_cached_chapter(chapter, name)?;
+                    }
+                    match self.pages.look_up(chapter, name, progress, token)? {
                         Lookup::Found(data) => Some(data),
                         Lookup::Absent => None,
                         Lookup::Queued => return Ok(None),
@@ -174,6 +231,49 @@ impl Zone {
             data,
             location: self.location(chapter),
         })))
+    }
+
+    /// What the sparse cache knows of a name in a sparse chapter.
+    fn search_cached_chapter(
+        &mut self,
+        chapter: VirtualChapter,
+        name: &RecordName,
+    ) -> Result<Progress, IndexError> {
+        let Some(Sparse { cache, .. }) = &mut self.sparse else { return Ok(Progress::Again) };
+        if !self.geometry.is_chapter_sparse(self.oldest, self.newest, chapter)
+            || !cache.contains(chapter)
+        {
+            return Ok(Progress::Again);
+        }
+        let hit = cache.search(name, Chapters::One(chapter), self.oldest)?;
+        Ok(hit.map_or(Progress::Absent, |hit| Progress::RecordPage(hit.record_page)))
+    }
+
+    /// Searches all chapters in the sparse cache for a name that the volume index does not know.
+    /// `None` where that takes a page that is not in memory.
+    ///
+    /// A name that its page does not have, although the cached index had its address, counts as
+    /// absent: searching again would find the same.
+    fn search_cache(
+        &mut self,
+        name: &RecordName,
+        known: &Known,
+        token: u64,
+    ) -> Result<Option<Answer>, IndexError> {
+        let Some(Sparse { cache, .. }) = &mut self.sparse else { return Ok(Some(Answer::Absent)) };
+        let fact = known.of_cached(self.oldest).filter(|fact| fact.progress != Progress::Again);
+        let (chapter, progress) = match fact {
+            Some(fact) => (fact.chapter, fact.progress),
+            None => match cache.search(name, Chapters::All, self.oldest)? {
+                Some(hit) => (hit.chapter, Progress::RecordPage(hit.record_page)),
+                None => return Ok(Some(Answer::Absent)),
+            },
+        };
+        Ok(match self.pages.look_up(chapter, name, progress, token)? {
+            Lookup::Found(data) => Some(Answer::Found { data, location: Location::Sparse }),
+            Lookup::Absent => Some(Answer::Absent),
+            Lookup::Queued => None,
+        })
     }
 
     fn location(&self, chapter: VirtualChapter) -> Location {
@@ -188,24 +288,34 @@ impl Zone {
 }
 
 impl Pages {
+    fn volume(&self) -> &Volume {
+        match self {
+            Self::Readers(searcher) => searcher.volume(),
+            Self::Direct(volume) => volume,
+        }
+    }
+
+    /// Goes on with looking a name up in a chapter.
     fn look_up(
         &mut self,
         chapter: VirtualChapter,
         name: &RecordName,
-        hint: Option<Hint>,
+        progress: Progress,
         token: u64,
     ) -> Result<Lookup, VolumeError> {
-        let page: Option<RecordPageNumber> = match hint.map(|hint| hint.progress) {
-            Some(Progress::Found(data)) => return Ok(Lookup::Found(data)),
-            Some(Progress::Absent) => return Ok(Lookup::Absent),
-            Some(Progress::RecordPage(page)) => Some(page),
-            Some(Progress::Again) | None => None,
+        let page = match progress {
+            Progress::Found(data) => return Ok(Lookup::Found(data)),
+            Progress::Absent => return Ok(Lookup::Absent),
+            Progress::RecordPage(page) => Some(page),
+            Progress::Again => None,
         };
-        match self {
-            Self::Readers(searcher) => searcher.look_up(chapter, name, page, token),
-            Self::Direct(volume) => {
-                Ok(volume.find_record(chapter, name)?.map_or(Lookup::Absent, Lookup::Found))
+        let found = match (self, page) {
+            (Self::Readers(searcher), page) => {
+                return searcher.look_up(chapter, name, page, token);
             }
-        }
+            (Self::Direct(volume), Some(page)) => volume.find_in_record_page(chapter, page, name),
+            (Self::Direct(volume), None) => volume.find_record(chapter, name),
+        };
+        Ok(found?.map_or(Lookup::Absent, Lookup::Found))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Next, Port};
+use super::{Next, Port, Stall};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Mutant, MutexGuard, is_model_failing, is_mutated, lock};
 
@@ -60,11 +60,11 @@ impl<'a, Z, T, R> Hold<'a, Z, T, R> {
         self.lease.port.has_retries.load(Ordering::Relaxed)
     }
 
-    /// Lets go, until the number given to [`Port::resume`] has reached `until`. If it has
-    /// already, this is no more than letting go: a `resume` that came between the holder's
-    /// look at the number and this call is not lost.
-    pub(crate) fn stall(self, until: u64) {
-        lock(&self.lease.port.state).stalled_until = until;
+    /// Lets go, until the number given to [`Port::resume`] has reached `until`, or somebody
+    /// [nudges](Port::nudge) the zone. If it has already, this is no more than letting go: a
+    /// `resume` that came between the holder's look at the number and this call is not lost.
+    pub(crate) fn stall(self, stall: Stall, until: u64) {
+        lock(&self.lease.port.state).stalled_until[stall as usize] = until;
     }
 }
 

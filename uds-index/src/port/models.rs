@@ -1,7 +1,7 @@
 //! Models of the port, each with the weakenings that it catches. Callers wait for what they have
 //! handed over, as they do in the index, so that each wake-up that is lost is a deadlock.
 
-use super::{Hold, Next, Port, Wake};
+use super::{Hold, Next, Port, Stall, Wake};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Condvar, Mutant, Mutex, lock, model, mutant, thread, wait};
 
@@ -10,6 +10,8 @@ struct World {
     port: Port<Vec<u32>, u32, u32>,
     /// What stalls wait for.
     progress: AtomicU64,
+    /// Whether the zone is to see to something first.
+    call: Mutex<bool>,
     done: Mutex<usize>,
     changed: Condvar,
 }
@@ -24,6 +26,7 @@ impl World {
         Arc::new(Self {
             port: Port::new(Vec::new()),
             progress: AtomicU64::new(0),
+            call: Mutex::new(false),
             done: Mutex::new(0),
             changed: Condvar::new(),
         })
@@ -31,11 +34,15 @@ impl World {
 
     /// Does what waits, as long as that can be done and nobody wants the zone.
     fn work(&self, mut hold: TestHold<'_>) {
+        if std::mem::take(&mut *lock(&self.call)) {
+            self.progress.store(1, Ordering::Release);
+            self.port.resume(Stall::Chapter, 1);
+        }
         while let Some(next) = hold.next() {
             let (Next::Task(number) | Next::Retry(number)) = next;
             if number == STALLS && self.progress.load(Ordering::Acquire) < 1 {
                 hold.put_back(number);
-                return hold.stall(1);
+                return hold.stall(Stall::Chapter, 1);
             }
             hold.zone().push(number);
             *lock(&self.done) += 1;
@@ -180,7 +187,7 @@ fn stall() {
     let worker = spawn_worker(&world);
     let writer = spawn(&world, |world| {
         world.progress.store(1, Ordering::Release);
-        world.port.resume(1);
+        world.port.resume(Stall::Chapter, 1);
     });
     world.port.push(STALLS, Wake::Nobody);
     world.help();
@@ -194,6 +201,27 @@ fn a_stall_ends() {
     model("port/stall", stall);
     mutant("port/stall", Mutant::PortResumeForgets, stall);
     mutant("port/stall", Mutant::PortResumeIsSilent, stall);
+}
+
+/// A zone that waits for something which it can itself bring about, once somebody tells it.
+fn nudge() {
+    let world = World::new();
+    let worker = spawn_worker(&world);
+    let other = spawn(&world, |world| {
+        *lock(&world.call) = true;
+        world.port.nudge();
+    });
+    world.port.push(STALLS, Wake::Worker);
+    world.wait_for(1);
+    other.join().unwrap();
+    assert_eq!(world.end(worker), [STALLS]);
+}
+
+#[test]
+fn a_nudge_comes_through_a_stall() {
+    model("port/nudge", nudge);
+    mutant("port/nudge", Mutant::PortNudgeIsSilent, nudge);
+    mutant("port/nudge", Mutant::PortNudgeIsStalled, nudge);
 }
 
 /// The stop, while a helper has a task in hand that it puts back.

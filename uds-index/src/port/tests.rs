@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-use super::{Next, Port, Wake};
+use super::{Next, Port, Stall, Wake};
 
 type Log = Vec<&'static str>;
 
@@ -128,19 +128,19 @@ fn helpers_hold_only_what_is_free_and_has_work() {
 fn a_stall_lasts_until_its_number_is_reached() {
     let port = Port::<_, _, ()>::new(());
     port.push(1, Wake::Worker);
-    port.try_hold().unwrap().stall(5);
+    port.try_hold().unwrap().stall(Stall::Chapter, 5);
     assert!(port.try_hold().is_none());
-    port.resume(4);
+    port.resume(Stall::Chapter, 4);
     assert!(port.try_hold().is_none());
-    port.resume(5);
+    port.resume(Stall::Chapter, 5);
     // What was reached is not lost, nor taken back by an older number.
-    port.resume(3);
-    port.try_hold().unwrap().stall(5);
-    port.try_hold().unwrap().stall(6);
+    port.resume(Stall::Chapter, 3);
+    port.try_hold().unwrap().stall(Stall::Chapter, 5);
+    port.try_hold().unwrap().stall(Stall::Chapter, 6);
     assert!(port.try_hold().is_none());
     // After a failure nothing stalls.
-    port.resume(u64::MAX);
-    port.try_hold().unwrap().stall(7);
+    port.resume(Stall::Chapter, u64::MAX);
+    port.try_hold().unwrap().stall(Stall::Chapter, 7);
     assert!(port.try_hold().is_some());
 }
 
@@ -149,7 +149,7 @@ fn a_stall_lasts_until_its_number_is_reached() {
 fn a_stalled_zone_can_be_held_exclusively() {
     let port = Port::<_, _, ()>::new(());
     port.push(1, Wake::Worker);
-    port.try_hold().unwrap().stall(5);
+    port.try_hold().unwrap().stall(Stall::Chapter, 5);
     drop(port.hold_exclusively());
     assert!(port.try_hold().is_none());
 }

@@ -1,27 +1,40 @@
-//! The saved form of a dense volume index: one stream a zone (specification, section 9.9).
+//! The saved form of a volume index: one stream a zone (specification, section 9.9).
 //!
-//! | part | what |
+//! | part | what | where |
+//! |---|---|---|
+//! | sparse header, 12 bytes | `MI6-0001`, sample rate (u32) | sparse |
+//! | head of the non-hook sub-index | see below | always |
+//! | head of the hook sub-index | see below | sparse |
+//! | lists of the non-hook sub-index | an item for each list that is not empty | always |
+//! | lists of the hook sub-index | the same | sparse |
+//! | guard item | `z` and seven zeroes | always |
+//!
+//! | part of a head | what |
 //! |---|---|
 //! | header, 40 bytes | `MI5-0005`, volume nonce, low, high (u64); first list, list count (u32) |
 //! | flush chapters | a u64 for each list of the zone |
-//! | delta lists | header, sizes, then an item for each list that is not empty |
-//! | guard item | `z` and seven zeroes |
+//! | delta lists | header, sizes |
 //!
-//! A save can be loaded into another number of zones than it was made with.
+//! A save can be loaded into another number of zones than it was made with. Its sample rate must be
+//! that of the index (trap 10).
 
 use std::io::{Read, Write};
 
 use uds_delta_index::{DeltaZone, ListTag, Restoration, SavedZone, read_guard, write_guard};
-use uds_geometry::{Nonce, SubIndexParameters, VirtualChapter, ZoneCount, ZoneId};
+use uds_geometry::{
+    Nonce, SubIndexParameters, VirtualChapter, VolumeIndexParameters, ZoneCount, ZoneId,
+};
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::sub_index::{SubIndexZone, zone_configuration};
+use super::zone::VolumeIndexZone;
 use crate::IndexError;
 use crate::error::{Reading, leading_bytes};
 use crate::sync::Arc;
 
 const MAGIC: [u8; 8] = *b"MI5-0005";
+const SPARSE_MAGIC: [u8; 8] = *b"MI6-0001";
 /// Flush chapters that are read or written at once.
 const CHAPTERS_AT_ONCE: usize = 1024;
 
@@ -38,8 +51,46 @@ struct RawHeader {
 
 const _: () = assert!(size_of::<RawHeader>() == 40);
 
+#[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct RawSparseHeader {
+    magic: [u8; 8],
+    sample_rate: U32,
+}
+
+const _: () = assert!(size_of::<RawSparseHeader>() == 12);
+
 /// Writes one zone's stream.
 pub(crate) fn save(
+    index: &VolumeIndexZone,
+    parameters: &VolumeIndexParameters,
+    zone: ZoneId,
+    zones: ZoneCount,
+    nonce: Nonce,
+    out: &mut impl Write,
+) -> Result<(), IndexError> {
+    let is_sparse = parameters.hook.is_some();
+    if is_sparse {
+        let header =
+            RawSparseHeader { magic: SPARSE_MAGIC, sample_rate: parameters.sample_rate.into() };
+        out.write_all(header.as_bytes()).map_err(IndexError::from_stream)?;
+    }
+    index.with_parts(|part, _| save_head(part, zone, zones, nonce, out))?;
+    index.with_parts(|part, is_hook| part.lists().write_lists(tag(is_sparse, is_hook), out))?;
+    Ok(write_guard(out)?)
+}
+
+/// What the list items of a sub-index are marked with.
+fn tag(is_sparse: bool, is_hook: bool) -> ListTag {
+    match (is_sparse, is_hook) {
+        (false, _) => ListTag::Dense,
+        (true, false) => ListTag::NonHook,
+        (true, true) => ListTag::Hook,
+    }
+}
+
+/// Writes what precedes the list items of a sub-index.
+fn save_head(
     index: &SubIndexZone,
     zone: ZoneId,
     zones: ZoneCount,
@@ -61,9 +112,7 @@ pub(crate) fn save(
         let bytes: Vec<u8> = chapters.iter().flat_map(|chapter| chapter.to_le_bytes()).collect();
         out.write_all(&bytes).map_err(IndexError::from_stream)?;
     }
-    lists.write_header(zone, zones, out)?;
-    lists.write_lists(ListTag::Dense, out)?;
-    Ok(write_guard(out)?)
+    Ok(lists.write_header(zone, zones, out)?)
 }
 
 /// A saved volume index, ready to be read.
@@ -78,8 +127,12 @@ pub(crate) struct Saved<R> {
     pub(crate) first_block: u64,
 }
 
-/// What the headers of all streams say together.
-struct Window {
+/// A sub-index that is being read.
+struct Part<'a> {
+    parameters: &'a SubIndexParameters,
+    tag: ListTag,
+    headers: Vec<SavedZone>,
+    /// What the headers of all streams say together.
     low: u64,
     flush_chapters: Vec<u64>,
 }
@@ -92,77 +145,129 @@ struct Window {
 /// [`IndexError::OutOfMemory`], and whatever reading them gives.
 pub(crate) fn load<R: Read>(
     mut saved: Saved<R>,
-    parameters: &Arc<SubIndexParameters>,
+    parameters: &Arc<VolumeIndexParameters>,
     zones: ZoneCount,
-) -> Result<Vec<SubIndexZone>, IndexError> {
+) -> Result<Vec<VolumeIndexZone>, IndexError> {
     let reading = Reading { structure: "saved volume index", block: saved.first_block };
     let streams = saved.streams.len();
     let stream_count = u8::try_from(streams).ok().and_then(ZoneCount::new).ok_or_else(|| {
         reading.corrupt("number of zones", streams as u64, uds_geometry::MAX_ZONES.into())
     })?;
-    let list_count = parameters.list_count;
-    let mut window = Window { low: 0, flush_chapters: Vec::new() };
-    let bytes = u64::from(list_count) * 8;
-    let out_of_memory = |_| IndexError::OutOfMemory { what: "volume index", bytes };
-    window.flush_chapters.try_reserve_exact(list_count as usize).map_err(out_of_memory)?;
-    let mut headers = Vec::new();
+    let hook = parameters.hook.as_ref();
+    let mut non_hook = Part::new(&parameters.non_hook, tag(hook.is_some(), false))?;
+    let mut hook = hook.map(|hook| Part::new(hook, tag(true, true))).transpose()?;
     for stream in stream_count.zones() {
-        headers.push(read_headers(&mut saved, stream, stream_count, list_count, &mut window)?);
+        if hook.is_some() {
+            let input = &mut saved.streams[usize::from(stream.get())];
+            read_sparse_header(input, &reading, parameters.sample_rate)?;
+        }
+        non_hook.read_head(&mut saved, stream, stream_count)?;
+        if let Some(hook) = &mut hook {
+            hook.read_head(&mut saved, stream, stream_count)?;
+        }
     }
-    let mut lists = zones
-        .zones()
-        .map(|zone| Ok(DeltaZone::new(&zone_configuration(parameters, zone, zones)?)?))
-        .collect::<Result<Vec<_>, IndexError>>()?;
-    let restoration = Restoration::begin(headers, &mut lists)?;
+    let (mut lists, restoration) = non_hook.begin(zones)?;
+    let mut hooks = hook.as_mut().map(|hook| hook.begin(zones)).transpose()?;
     for (stream, input) in stream_count.zones().zip(&mut saved.streams) {
-        restoration.read_lists(stream, ListTag::Dense, input, &mut lists)?;
+        restoration.read_lists(stream, non_hook.tag, input, &mut lists)?;
+        if let Some((lists, restoration)) = &mut hooks {
+            restoration.read_lists(stream, ListTag::Hook, input, lists)?;
+        }
         read_guard(stream, input)?;
     }
     let high = saved.newest.get();
-    lists
-        .into_iter()
-        .map(|lists| {
-            let first = lists.first_list().get() as usize;
-            let end = first + lists.list_count() as usize;
-            let mut index = SubIndexZone::with_lists(parameters, lists, zones)?;
-            index.restore_window(window.low, high, &window.flush_chapters[first..end]);
-            Ok(index)
-        })
-        .collect()
+    let mut hooks = match (hook, hooks) {
+        (Some(part), Some((lists, _))) => part.finish(lists, high, zones)?.into_iter(),
+        _ => Vec::new().into_iter(),
+    };
+    let non_hooks = non_hook.finish(lists, high, zones)?;
+    let zone = |non_hook| VolumeIndexZone::of(parameters, non_hook, hooks.next());
+    Ok(non_hooks.into_iter().map(zone).collect())
 }
 
-/// Reads what precedes the list items of one stream.
-fn read_headers<R: Read>(
-    saved: &mut Saved<R>,
-    stream: ZoneId,
-    stream_count: ZoneCount,
-    list_count: u32,
-    window: &mut Window,
-) -> Result<SavedZone, IndexError> {
-    let reading = Reading { structure: "saved volume index", block: saved.first_block };
-    let input = &mut saved.streams[usize::from(stream.get())];
-    let mut header = RawHeader::new_zeroed();
+impl<'a> Part<'a> {
+    /// Nothing of a sub-index yet.
+    fn new(parameters: &'a SubIndexParameters, tag: ListTag) -> Result<Self, IndexError> {
+        let bytes = u64::from(parameters.list_count) * 8;
+        let out_of_memory = |_| IndexError::OutOfMemory { what: "volume index", bytes };
+        let mut flush_chapters = Vec::new();
+        flush_chapters.try_reserve_exact(parameters.list_count as usize).map_err(out_of_memory)?;
+        Ok(Self { parameters, tag, headers: Vec::new(), low: 0, flush_chapters })
+    }
+
+    /// Lays out the lists in new zones.
+    fn begin(&mut self, zones: ZoneCount) -> Result<(Vec<DeltaZone>, Restoration), IndexError> {
+        let new = |zone| Ok(DeltaZone::new(&zone_configuration(self.parameters, zone, zones)?)?);
+        let mut lists = zones.zones().map(new).collect::<Result<Vec<_>, IndexError>>()?;
+        let headers = std::mem::take(&mut self.headers);
+        let restoration = Restoration::begin(headers, &mut lists)?;
+        Ok((lists, restoration))
+    }
+
+    /// The zones, with their lists.
+    fn finish(
+        self,
+        lists: Vec<DeltaZone>,
+        high: u64,
+        zones: ZoneCount,
+    ) -> Result<Vec<SubIndexZone>, IndexError> {
+        let zone = |lists: DeltaZone| {
+            let first = lists.first_list().get() as usize;
+            let end = first + lists.list_count() as usize;
+            let mut index = SubIndexZone::with_lists(self.parameters, lists, zones)?;
+            index.restore_window(self.low, high, &self.flush_chapters[first..end]);
+            Ok(index)
+        };
+        lists.into_iter().map(zone).collect()
+    }
+
+    /// Reads what precedes the list items in one stream.
+    fn read_head<R: Read>(
+        &mut self,
+        saved: &mut Saved<R>,
+        stream: ZoneId,
+        stream_count: ZoneCount,
+    ) -> Result<(), IndexError> {
+        let reading = Reading { structure: "saved volume index", block: saved.first_block };
+        let input = &mut saved.streams[usize::from(stream.get())];
+        let mut header = RawHeader::new_zeroed();
+        input.read_exact(header.as_mut_bytes()).map_err(IndexError::from_stream)?;
+        reading.check("magic", leading_bytes(&header.magic), leading_bytes(&MAGIC))?;
+        reading.check("nonce", header.nonce.get(), saved.nonce.get())?;
+        let (low, high) = (header.low.get(), header.high.get());
+        reading.check("newest chapter", high, saved.newest.get())?;
+        if low > high {
+            return Err(reading.corrupt("oldest chapter", low, high));
+        }
+        self.low = self.low.max(low);
+        let list_count = self.parameters.list_count;
+        let done = self.flush_chapters.len() as u64;
+        let (first, count) =
+            (u64::from(header.first_list.get()), u64::from(header.list_count.get()));
+        reading.check("first delta list", first, done)?;
+        let most = u64::from(list_count) - done;
+        if count > most {
+            return Err(reading.corrupt("number of delta lists", count, most));
+        }
+        read_chapters(input, count as usize, &mut self.flush_chapters)?;
+        let zone = SavedZone::read(input, stream, stream_count, list_count)?;
+        reading.check("first delta list", zone.first_list().get(), first)?;
+        reading.check("number of delta lists", zone.list_count(), count)?;
+        self.headers.push(zone);
+        Ok(())
+    }
+}
+
+/// Reads what precedes the heads of a sparse index.
+fn read_sparse_header(
+    input: &mut impl Read,
+    reading: &Reading,
+    sample_rate: u32,
+) -> Result<(), IndexError> {
+    let mut header = RawSparseHeader::new_zeroed();
     input.read_exact(header.as_mut_bytes()).map_err(IndexError::from_stream)?;
-    reading.check("magic", leading_bytes(&header.magic), leading_bytes(&MAGIC))?;
-    reading.check("nonce", header.nonce.get(), saved.nonce.get())?;
-    let (low, high) = (header.low.get(), header.high.get());
-    reading.check("newest chapter", high, saved.newest.get())?;
-    if low > high {
-        return Err(reading.corrupt("oldest chapter", low, high));
-    }
-    window.low = window.low.max(low);
-    let done = window.flush_chapters.len() as u64;
-    let (first, count) = (u64::from(header.first_list.get()), u64::from(header.list_count.get()));
-    reading.check("first delta list", first, done)?;
-    let most = u64::from(list_count) - done;
-    if count > most {
-        return Err(reading.corrupt("number of delta lists", count, most));
-    }
-    read_chapters(input, count as usize, &mut window.flush_chapters)?;
-    let zone = SavedZone::read(input, stream, stream_count, list_count)?;
-    reading.check("first delta list", zone.first_list().get(), first)?;
-    reading.check("number of delta lists", zone.list_count(), count)?;
-    Ok(zone)
+    reading.check("magic", leading_bytes(&header.magic), leading_bytes(&SPARSE_MAGIC))?;
+    reading.check("sample rate", header.sample_rate.get(), sample_rate)
 }
 
 fn read_chapters(

@@ -1,7 +1,5 @@
 //! One zone of a sub-index: look-up, flushing, expiry (specification, sections 9.2 to 9.5).
 
-use crate::sync::Arc;
-
 use uds_delta_index::{Cursor, DeltaStatistics, DeltaZone, Insertion, ZoneConfiguration};
 use uds_geometry::{
     DeltaKey, DeltaListNumber, RecordName, SubIndexParameters, VirtualChapter, ZoneCount, ZoneId,
@@ -12,7 +10,7 @@ use crate::IndexError;
 /// One zone of a sub-index of the volume index.
 #[derive(Debug)]
 pub(crate) struct SubIndexZone {
-    parameters: Arc<SubIndexParameters>,
+    parameters: SubIndexParameters,
     lists: DeltaZone,
     /// For each list of the zone, a lower bound of the chapters of its entries.
     flush_chapters: Vec<u64>,
@@ -37,7 +35,7 @@ pub(crate) struct Entry {
 impl SubIndexZone {
     /// An empty zone. Its memory is not touched before entries come.
     pub(crate) fn new(
-        parameters: &Arc<SubIndexParameters>,
+        parameters: &SubIndexParameters,
         zone: ZoneId,
         zones: ZoneCount,
     ) -> Result<Self, IndexError> {
@@ -47,7 +45,7 @@ impl SubIndexZone {
 
     /// A zone with these lists, whose window is chapter 0 alone.
     pub(super) fn with_lists(
-        parameters: &Arc<SubIndexParameters>,
+        parameters: &SubIndexParameters,
         lists: DeltaZone,
         zones: ZoneCount,
     ) -> Result<Self, IndexError> {
@@ -59,7 +57,7 @@ impl SubIndexZone {
         })?;
         flush_chapters.resize(count, 0);
         Ok(Self {
-            parameters: Arc::clone(parameters),
+            parameters: parameters.clone(),
             lists,
             flush_chapters,
             low: 0,
@@ -148,6 +146,16 @@ impl SubIndexZone {
         Ok(Entry { cursor, key, chapter, is_collision: cursor.is_collision() })
     }
 
+    /// The chapter that `name` is probably in, without flushing its list: entries of expired
+    /// chapters stand for others then (specification, section 9.6).
+    pub(super) fn peek(&mut self, name: &RecordName) -> Result<Option<VirtualChapter>, IndexError> {
+        let (list, key) = self.parameters.locate(name);
+        let cursor = self.lists.find(list, key, name)?;
+        let value = if cursor.matches(key) { self.lists.value(&cursor) } else { None };
+        let chapter = value.map(|value| self.chapter_of(u64::from(value)));
+        Ok(chapter.filter(|&chapter| chapter <= self.high).map(VirtualChapter::new))
+    }
+
     /// Removes the entries of expired chapters from a list, and learns its new flush chapter.
     fn flush(&mut self, list: DeltaListNumber) -> Result<(), IndexError> {
         let index = self.list_index(list);
@@ -233,6 +241,3 @@ pub(super) fn zone_configuration(
         value_bits: parameters.chapter_bits,
     })
 }
-
-#[cfg(test)]
-mod tests;

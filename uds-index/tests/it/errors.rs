@@ -94,10 +94,6 @@ fn messages_of_creating() {
     let small_storage = Arc::new(MemoryStorage::new(100_000));
     let error = Index::create(small_storage, &configuration(), &creating()).unwrap_err();
     messages.add("a storage that is too small", &error);
-    let sparse = Configuration::tiny(true);
-    let error =
-        Index::create(Arc::new(MemoryStorage::new(1 << 30)), &sparse, &creating()).unwrap_err();
-    messages.add("a sparse index", &error);
     let custom = CustomConfiguration { bytes_per_page: 5000, ..CustomConfiguration::default() };
     messages.add("an impossible size", &Configuration::custom(&custom).unwrap_err().into());
     let failing = Arc::new(SimDisk::new(bytes_of(&configuration()), 1));

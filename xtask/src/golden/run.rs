@@ -45,9 +45,6 @@ pub(crate) fn run_case(case: &Case, image: &Path, emit: Option<&Path>) -> Outcom
 
 /// Checks all that the library can do of a case. Returns what it cannot do yet.
 fn try_case(case: &Case, image: &Path, emit: Option<&Path>) -> Result<Option<&'static str>> {
-    if case.sparse {
-        return Ok(Some("sparse indexes are not supported yet"));
-    }
     extend(case, image)?;
     if case.clean {
         check_answers(case, image, None).context("the image of the reference")?;

@@ -8,7 +8,7 @@ use uds_geometry::{VirtualChapter, ZoneCount, ZoneId};
 
 use crate::chapters::Chapters;
 use crate::gate::{Caller, Gate, Pass};
-use crate::port::{Next, Port, Wake};
+use crate::port::{Next, Port, Stall, Wake};
 
 /// How many records of a chapter each zone has room for.
 const CAPACITY: u32 = 16;
@@ -22,7 +22,6 @@ struct Zone {
 
 enum Task {
     Put(u32, Pass),
-    Closed(VirtualChapter),
 }
 
 struct Engine {
@@ -47,7 +46,11 @@ impl Engine {
     /// The work of a zone's thread: a full zone closes its chapter before the next record.
     fn work(&self, zone: usize) {
         'hold: while let Some(mut hold) = self.ports[zone].wait_for_work() {
-            while let Some(next) = hold.next() {
+            loop {
+                if self.chapters.first_open() > hold.zone().newest {
+                    self.close(hold.zone());
+                }
+                let Some(next) = hold.next() else { continue 'hold };
                 let Next::Task(task) = next else { panic!("nobody pushes retries") };
                 let zone = hold.zone();
                 match task {
@@ -55,15 +58,13 @@ impl Engine {
                         let newest = zone.newest;
                         if !self.chapters.may_close(newest) {
                             hold.put_back(task);
-                            hold.stall(newest.get());
+                            hold.stall(Stall::Chapter, newest.get());
                             continue 'hold;
                         }
                         self.close(zone);
                         hold.put_back(task);
                     }
                     Task::Put(record, _pass) => zone.records.push(record),
-                    Task::Closed(chapter) if chapter == zone.newest => self.close(zone),
-                    Task::Closed(chapter) => assert!(chapter < zone.newest),
                 }
             }
         }
@@ -76,7 +77,7 @@ impl Engine {
         if self.chapters.hand_over(zone.id, chapter, records).is_first {
             for (number, port) in self.ports.iter().enumerate() {
                 if number != usize::from(zone.id.get()) {
-                    port.push(Task::Closed(chapter), Wake::Worker);
+                    port.nudge();
                 }
             }
         }
@@ -91,7 +92,9 @@ impl Engine {
                 volume.push(parts);
                 Ok(0)
             });
-            self.ports.iter().for_each(|port| port.resume(self.chapters.progress()));
+            self.ports
+                .iter()
+                .for_each(|port| port.resume(Stall::Chapter, self.chapters.progress()));
         }
         volume
     }

@@ -1,15 +1,22 @@
 //! The volume index: windows, expiry, the memory budget and saves (rows C20 to C22).
 
-use uds_geometry::{Configuration, CustomConfiguration, Nonce, RecordName, VolumeIndexParameters};
+mod sparse;
 
-use super::*;
+use uds_delta_index::{DeltaStatistics, Insertion};
+use uds_geometry::{
+    Configuration, CustomConfiguration, Nonce, RecordName, VirtualChapter, VolumeIndexParameters,
+    ZoneCount,
+};
+
+use super::{Saved, VolumeIndexZone, load, save};
+use crate::IndexError;
 use crate::error::ErrorKind;
-use crate::volume_index::{Saved, load, save};
+use crate::sync::Arc;
 
 const NONCE: Nonce = Nonce::new(0x0102_0304_0506_0708);
 
 /// The parameters of an index with so many pages of 128 records a chapter.
-fn parameters(pages: u32, chapters: u32) -> Arc<SubIndexParameters> {
+fn parameters(pages: u32, chapters: u32) -> Arc<VolumeIndexParameters> {
     let custom = CustomConfiguration {
         bytes_per_page: 4096,
         record_pages_per_chapter: pages,
@@ -17,15 +24,15 @@ fn parameters(pages: u32, chapters: u32) -> Arc<SubIndexParameters> {
         ..CustomConfiguration::default()
     };
     let geometry = Configuration::custom(&custom).unwrap().geometry();
-    Arc::new(VolumeIndexParameters::new(&geometry).unwrap().non_hook)
+    Arc::new(VolumeIndexParameters::new(&geometry).unwrap())
 }
 
 fn zone_count(count: u8) -> ZoneCount {
     ZoneCount::new(count).unwrap()
 }
 
-fn empty(parameters: &Arc<SubIndexParameters>, zones: ZoneCount) -> Vec<SubIndexZone> {
-    zones.zones().map(|zone| SubIndexZone::new(parameters, zone, zones).unwrap()).collect()
+fn empty(parameters: &Arc<VolumeIndexParameters>, zones: ZoneCount) -> Vec<VolumeIndexZone> {
+    zones.zones().map(|zone| VolumeIndexZone::new(parameters, zone, zones).unwrap()).collect()
 }
 
 fn chapter(number: u64) -> VirtualChapter {
@@ -47,20 +54,19 @@ fn name(number: u64) -> RecordName {
 
 /// All zones of a volume index.
 struct Zones {
-    parameters: Arc<SubIndexParameters>,
+    parameters: Arc<VolumeIndexParameters>,
     count: ZoneCount,
-    zones: Vec<SubIndexZone>,
+    zones: Vec<VolumeIndexZone>,
 }
 
 impl Zones {
-    fn new(parameters: &Arc<SubIndexParameters>, zones: u8) -> Self {
+    fn new(parameters: &Arc<VolumeIndexParameters>, zones: u8) -> Self {
         let count = zone_count(zones);
         Self { zones: empty(parameters, count), parameters: Arc::clone(parameters), count }
     }
 
-    fn zone_of(&mut self, name: &RecordName) -> &mut SubIndexZone {
-        let list = self.parameters.locate(name).0;
-        &mut self.zones[usize::from(self.parameters.zone_of(list, self.count).get())]
+    fn zone_of(&mut self, name: &RecordName) -> &mut VolumeIndexZone {
+        &mut self.zones[usize::from(self.parameters.zone_of(name, self.count).get())]
     }
 
     fn open(&mut self, number: u64) {
@@ -76,16 +82,16 @@ impl Zones {
     }
 
     fn get(&mut self, name: &RecordName) -> Option<u64> {
-        self.zone_of(name).get(name).unwrap().chapter.map(VirtualChapter::get)
+        self.zone_of(name).get(name).unwrap().chapter().map(VirtualChapter::get)
     }
 
     fn statistics(&self) -> DeltaStatistics {
-        let all = self.zones.iter().map(SubIndexZone::statistics);
+        let all = self.zones.iter().map(VolumeIndexZone::statistics);
         all.fold(DeltaStatistics::default(), DeltaStatistics::plus)
     }
 
     fn early_flushes(&self) -> u64 {
-        self.zones.iter().map(SubIndexZone::early_flushes).sum()
+        self.zones.iter().map(VolumeIndexZone::early_flushes).sum()
     }
 
     fn save(&self) -> Vec<Vec<u8>> {
@@ -93,7 +99,7 @@ impl Zones {
         zones
             .map(|(id, zone)| {
                 let mut stream = Vec::new();
-                save(zone, id, self.count, NONCE, &mut stream).unwrap();
+                save(zone, &self.parameters, id, self.count, NONCE, &mut stream).unwrap();
                 stream
             })
             .collect()
@@ -103,7 +109,7 @@ impl Zones {
 fn restore(
     streams: &[Vec<u8>],
     newest: u64,
-    parameters: &Arc<SubIndexParameters>,
+    parameters: &Arc<VolumeIndexParameters>,
     zones: u8,
 ) -> Result<Zones, IndexError> {
     let saved = Saved {
@@ -178,7 +184,7 @@ fn expired_entries_are_counted_exactly() {
                 zones.put(&name(newest << 32 | number), newest);
             }
             // Looking into a list flushes it; here nothing is ever found.
-            for list in 0..parameters.list_count {
+            for list in 0..parameters.non_hook.list_count {
                 zones.get(&name_at(list, 0xf_ffff, u64::MAX));
             }
             let oldest = (newest + 1).saturating_sub(8);
@@ -190,11 +196,11 @@ fn expired_entries_are_counted_exactly() {
         }
         // All at once: a window that has moved beyond everything.
         zones.open(1000);
-        for list in 0..parameters.list_count {
+        for list in 0..parameters.non_hook.list_count {
             zones.get(&name_at(list, 0, 0));
         }
         assert_eq!(zones.statistics().records, 0);
-        assert!(zones.zones.iter().all(|zone| zone.lists.used_bits() < 10_000));
+        assert!(zones.zones.iter().all(|zone| zone.non_hook.lists().used_bits() < 10_000));
     }
 }
 
@@ -275,14 +281,15 @@ fn the_memory_budget_holds() {
         fill(&mut zones, 2, 1024 + 128, &mut number);
         assert!(zones.early_flushes() > 0, "{zone_count} zones");
         assert_eq!(zones.statistics().overflows, 0);
-        let memory: usize = zones.zones.iter().map(SubIndexZone::memory_bytes).sum();
-        let nominal = parameters.memory_bytes + u64::from(parameters.list_count) * 16;
+        let memory: usize = zones.zones.iter().map(VolumeIndexZone::memory_bytes).sum();
+        let nominal =
+            parameters.non_hook.memory_bytes + u64::from(parameters.non_hook.list_count) * 16;
         assert!(memory as u64 <= nominal + u64::from(zone_count) * 65536 * 2, "{memory} bytes");
     }
 }
 
 /// A volume index whose window has wrapped, with collisions, and what it holds.
-fn filled(parameters: &Arc<SubIndexParameters>, zone_count: u8) -> (Zones, Vec<RecordName>) {
+fn filled(parameters: &Arc<VolumeIndexParameters>, zone_count: u8) -> (Zones, Vec<RecordName>) {
     let mut zones = Zones::new(parameters, zone_count);
     let mut names = Vec::new();
     for newest in 0..20 {
@@ -337,9 +344,9 @@ fn early_expiry_survives_a_save() {
             zones.put(&name(number), newest);
         }
     }
-    let low = zones.zones.iter().map(|zone| zone.window().0).max();
+    let low = zones.zones.iter().map(|zone| zone.non_hook.window().0).max();
     let restored = restore(&zones.save(), newest, &parameters, 2).unwrap();
-    assert_eq!(restored.zones.iter().map(|zone| zone.window().0).max(), low);
+    assert_eq!(restored.zones.iter().map(|zone| zone.non_hook.window().0).max(), low);
     let mut again = restored;
     for number in 0..number {
         let found = again.get(&name(number));
@@ -359,7 +366,7 @@ fn the_shortest_window_of_the_streams_counts() {
             stream[16] = low;
         }
         let restored = restore(&streams, 19, &parameters, 2).unwrap();
-        assert!(restored.zones.iter().all(|zone| zone.window() == (expected, 19)));
+        assert!(restored.zones.iter().all(|zone| zone.non_hook.window() == (expected, 19)));
     }
 }
 
@@ -392,7 +399,7 @@ fn a_wrong_save_is_refused() {
         }
     }
     // The delta lists' own header, and the guard behind the last list.
-    let delta_header = 40 + 8 * (parameters.list_count as usize / 2);
+    let delta_header = 40 + 8 * (parameters.non_hook.list_count as usize / 2);
     let guard = streams[0].len() - 8;
     for at in [delta_header, guard] {
         let mut streams = streams.clone();
