@@ -27,6 +27,25 @@ pub(crate) fn small(record_pages: u32, chapters: u32) -> Configuration {
     Configuration::custom(&custom).unwrap()
 }
 
+/// A sparse one of so many such pages a chapter, chapters, sparse ones among them, of which it
+/// samples one name in `sample_rate`.
+pub(crate) fn small_sparse(
+    record_pages: u32,
+    chapters: u32,
+    sparse_chapters: u32,
+    sample_rate: u32,
+) -> Configuration {
+    let custom = CustomConfiguration {
+        bytes_per_page: 4096,
+        record_pages_per_chapter: record_pages,
+        chapters_per_volume: chapters,
+        sparse_chapters_per_volume: sparse_chapters,
+        sample_rate,
+        ..CustomConfiguration::default()
+    };
+    Configuration::custom(&custom).unwrap()
+}
+
 /// Bytes of an index of this configuration.
 pub(crate) fn bytes_of(configuration: &Configuration) -> u64 {
     LayoutSizes::new(&configuration.geometry()).unwrap().total_bytes()

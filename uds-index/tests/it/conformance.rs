@@ -3,21 +3,19 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use uds_geometry::{RecordName, SubIndexParameters, VolumeIndexParameters, ZoneCount, ZoneId};
+use uds_geometry::{Configuration, RecordName, VolumeIndexParameters, ZoneCount, ZoneId};
 use uds_index::{Batch, CreateOptions, ErrorKind, Index, OpenOptions};
 use uds_volume::{FileStorage, MemoryStorage};
 
-use crate::common::{bytes_of, create_in, data, memory, name, open_in, small, zones};
+use crate::common::{bytes_of, create_in, data, memory, name, open_in, small, small_sparse, zones};
 
 /// The first names, by counters, that belong to a zone.
 fn names_of(
-    parameters: &SubIndexParameters,
+    parameters: &VolumeIndexParameters,
     zone: ZoneId,
     count: ZoneCount,
 ) -> impl Iterator<Item = (u64, RecordName)> {
-    let is_of_zone = move |(_, name): &(u64, RecordName)| {
-        parameters.zone_of(parameters.locate(name).0, count) == zone
-    };
+    let is_of_zone = move |(_, name): &(u64, RecordName)| parameters.zone_of(name, count) == zone;
     (0..).map(|counter| (counter, name(counter))).filter(is_of_zone)
 }
 
@@ -26,7 +24,7 @@ fn names_of(
 #[test]
 fn lagging_zones_stay_in_the_same_chapter() {
     let configuration = small(4, 9);
-    let parameters = VolumeIndexParameters::new(&configuration.geometry()).unwrap().non_hook;
+    let parameters = VolumeIndexParameters::new(&configuration.geometry()).unwrap();
     for count in [2, 3, 8, 16] {
         let index =
             Index::create(memory(&configuration, 0), &configuration, &create_in(count)).unwrap();
@@ -104,10 +102,9 @@ struct Suite {
 }
 
 impl Suite {
-    fn new(zones: u8) -> Self {
-        let configuration = small(4, 250);
-        let storage = memory(&configuration, 0);
-        let index = Index::create(storage.clone(), &configuration, &create_in(zones)).unwrap();
+    fn new(zones: u8, configuration: &Configuration) -> Self {
+        let storage = memory(configuration, 0);
+        let index = Index::create(storage.clone(), configuration, &create_in(zones)).unwrap();
         Self { storage, index: Some(index), zones, posts: [0; 2], queries: [0; 2] }
     }
 
@@ -163,7 +160,9 @@ impl Suite {
 fn groups_of_records_are_kept_exactly() {
     for zones in [1, 3] {
         for simultaneous in [1, 2] {
-            let mut suites: Vec<_> = (0..simultaneous).map(|_| Suite::new(zones)).collect();
+            let configuration = small(4, 250);
+            let new = |_| Suite::new(zones, &configuration);
+            let mut suites: Vec<_> = (0..simultaneous).map(new).collect();
             // Within an open chapter, then ten chapters and more.
             for (first, size) in [(0, 100), (1000, 100), (10_000, 6000), (20_000, 100)] {
                 let group = first..first + size;
@@ -191,6 +190,67 @@ fn groups_of_records_are_kept_exactly() {
                 suite.group(10_000..16_000, true, true);
             }
         }
+    }
+}
+
+// C50, sparse. Guards the same groups where most of them are in sparse chapters when they come
+// again: what is found has its data, no more is found than was stored, and the totals are exact.
+#[test]
+fn groups_of_records_are_kept_in_a_sparse_index() {
+    for zones in [1, 3] {
+        let configuration = small_sparse(4, 40, 36, 8);
+        let storage = memory(&configuration, 0);
+        let index = Index::create(storage.clone(), &configuration, &create_in(zones)).unwrap();
+        let mut batch = Batch::new();
+        let mut group = |index: &Index, counters: Range<u64>, posts: bool| {
+            let count = counters.end - counters.start;
+            let before = index.statistics();
+            let mut found = 0;
+            for start in counters.clone().step_by(500) {
+                batch.clear();
+                let part = start..(start + 500).min(counters.end);
+                for counter in part.clone() {
+                    match posts {
+                        true => batch.post(name(counter), data(counter, 0)),
+                        false => batch.query(name(counter)),
+                    }
+                }
+                index.run(&mut batch).unwrap();
+                for (counter, answer) in part.zip(batch.answers()) {
+                    if let Some(stored) = answer.unwrap().as_ref().unwrap().data() {
+                        assert_eq!(stored, data(counter, 0), "{counter}");
+                        found += 1;
+                    }
+                }
+            }
+            let after = index.statistics();
+            let counted = match posts {
+                true => after.posts_found - before.posts_found,
+                false => after.queries_found - before.queries_found,
+            };
+            assert_eq!(counted, found);
+            assert_eq!(after.requests - before.requests, count);
+            if posts {
+                let by_place = |all: &uds_index::Statistics| {
+                    all.posts_found_open + all.posts_found_dense + all.posts_found_sparse
+                };
+                assert_eq!(by_place(&after) - by_place(&before), found);
+            }
+            (found, count)
+        };
+        // Within an open chapter everything is found; of ten chapters, which stream by in the
+        // order in which they were stored, all but what comes before the first sample of each.
+        assert_eq!(group(&index, 0..100, true).0, 0);
+        assert_eq!(group(&index, 0..100, false).0, 100);
+        assert_eq!(group(&index, 1000..7000, true).0, 0);
+        let (found, count) = group(&index, 1000..7000, false);
+        assert!(found <= count && found * 100 >= count * 95, "{found} of {count}, {zones} zones");
+        index.close().unwrap();
+        let index = Index::open(storage, &open_in(zones)).unwrap();
+        let (found, count) = group(&index, 1000..7000, true);
+        assert!(found <= count && found * 100 >= count * 90, "{found} of {count}, {zones} zones");
+        assert_eq!(group(&index, 50_000..50_100, false).0, 0);
+        index.close().unwrap();
     }
 }
 

@@ -17,6 +17,7 @@ mod regressions;
 mod saves;
 mod slow_reads;
 mod smoke;
+mod sparse;
 mod statistics;
 mod stress;
 mod threads;

@@ -2,8 +2,9 @@
 //!
 //! Each caller has names of its own, so that it knows what every answer must be, however the
 //! threads run: requests for one name are carried out in order. What it cannot know is when a
-//! record is forgotten. So half of the programs have windows in which nothing is, and there every
-//! answer is exact; in the others a name may be absent, but its data is never another's.
+//! record is forgotten, or, in a sparse index, overlooked. So half of the programs have windows in
+//! which nothing is, and there every answer is exact; in the others a name may be absent, or an
+//! older record of it come back, but its data is never another's.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use uds_geometry::{Configuration, RecordData};
 use uds_index::{Batch, CreateOptions, Index, OpenOptions, Operation, Ticket};
 use uds_volume::{MemoryStorage, Storage, StorageError};
 
-use crate::common::{Random, bytes_of, create_in, data, name, open_in, scale, small};
+use crate::common::{Random, bytes_of, create_in, data, name, open_in, scale, small, small_sparse};
 
 /// A storage that is slow at times, and whose reads fail at times.
 #[derive(Debug)]
@@ -76,6 +77,7 @@ struct Program {
     failing: u64,
     /// Whether records can be forgotten.
     forgets: bool,
+    is_sparse: bool,
 }
 
 impl Program {
@@ -95,10 +97,15 @@ impl Program {
             steps: 60,
             failing: if random.below(2) == 0 { 0 } else { 50 + random.below(1000) },
             forgets,
+            is_sparse: seed % 4 == 3,
         }
     }
 
     fn configuration(&self) -> Configuration {
+        if self.is_sparse {
+            let rate = 2 + (self.seed % 7) as u32;
+            return small_sparse(self.record_pages, 3 * self.chapters, 2 * self.chapters, rate);
+        }
         small(self.record_pages, self.chapters)
     }
 }

@@ -7,7 +7,7 @@ use uds_geometry::{RecordName, VolumeIndexParameters};
 use uds_index::{Batch, Index, Statistics};
 use uds_volume::MemoryStorage;
 
-use crate::common::{create_in, data, memory, name, open_in, scale, small};
+use crate::common::{create_in, data, memory, name, open_in, scale, small, small_sparse};
 
 /// A way to make the name of a counter.
 type Pattern = (&'static str, fn(u64) -> RecordName);
@@ -126,6 +126,39 @@ fn run(pattern: &Pattern, zones: u8, count: u64) -> Statistics {
     let lost = (held.len() - again.len()) as u64;
     assert!(lost <= statistics.chapter_index_overflows.min(384), "{}: {lost}", pattern.0);
     statistics
+}
+
+// C48, sparse: all but two chapters, among them patterns in which all names are samples, or none.
+#[test]
+fn biased_names_in_a_sparse_index() {
+    for pattern in &PATTERNS {
+        for zones in [1, 3] {
+            let configuration = small_sparse(3, 9, 7, 32);
+            let storage = memory(&configuration, 0);
+            let index = Index::create(storage.clone(), &configuration, &create_in(zones)).unwrap();
+            let count = 5000;
+            for version in 0..2 {
+                let mut batch = Batch::new();
+                for counter in 0..count {
+                    match version {
+                        0 => batch.post(pattern.1(counter), data(counter, 0)),
+                        _ => batch.update(pattern.1(counter), data(counter, 1)),
+                    }
+                }
+                index.run(&mut batch).unwrap();
+                for (counter, answer) in (0..count).zip(batch.answers()) {
+                    if let Some(stored) = answer.unwrap().as_ref().unwrap().data() {
+                        let versions = [data(counter, 0), data(counter, 1)];
+                        assert!(versions.contains(&stored), "{}, counter {counter}", pattern.0);
+                    }
+                }
+            }
+            found_or_stale(&index, pattern, count);
+            index.close().unwrap();
+            let index = Index::open(storage, &open_in(zones)).unwrap();
+            found_or_stale(&index, pattern, count);
+        }
+    }
 }
 
 /// As [`found`], where an update may have overflowed, so that the first version is still there.
