@@ -44,6 +44,7 @@ unreadable file is reported at the end.
 Examples:
   uds estimate ~/.cargo ~/.rustup
   uds estimate --memory 1G /srv
+  uds estimate --sparse /srv
   uds estimate --format json /srv > estimate.json
   uds estimate --index /var/tmp/srv.uds /srv";
 
@@ -54,7 +55,8 @@ would be lost is left alone unless --force is given.
 
 Examples:
   uds create /var/tmp/my.uds --memory 256M
-  uds create /var/tmp/my.uds --memory 256M --force --nonce 42";
+  uds create /var/tmp/my.uds --memory 256M --force --nonce 42
+  uds create /var/tmp/my.uds --memory 256M --sparse";
 
 const INFO_HELP: &str = "\
 Everything is read from the index itself. The exit code is 1 for
@@ -83,6 +85,10 @@ pub(crate) struct EstimateArgs {
     /// [default: 256M, or what the index of --index has]
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<MemorySize>,
+    /// Use a sparse index: ten times the window in the same memory, for
+    /// duplicates that come in the company of others
+    #[arg(long)]
+    pub(crate) sparse: bool,
     /// Keep the index in FILE: created if absent, extended if present
     #[arg(long, value_name = "FILE")]
     pub(crate) index: Option<PathBuf>,
@@ -121,6 +127,10 @@ pub(crate) struct CreateArgs {
     /// The index's memory: 256M, 512M, 768M or 1G to 1024G
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: MemorySize,
+    /// Make a sparse index: ten times the window in the same memory, for
+    /// duplicates that come in the company of others
+    #[arg(long)]
+    pub(crate) sparse: bool,
     /// A number that an opener of the index may ask for
     #[arg(long, value_name = "N", value_parser = parse_nonce, default_value = "0")]
     pub(crate) nonce: Nonce,

@@ -11,13 +11,14 @@ mod place;
 
 use std::path::Path;
 
-use uds_geometry::{Configuration, MemorySize, Nonce};
+use uds_geometry::{Configuration, Nonce};
 use uds_index::{CreateOptions, Index};
 
 use self::place::{Content, Place};
 use crate::cli::CreateArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::{Format, print};
+use crate::size::configuration;
 use crate::stop::Stop;
 use crate::storage::{about_file, file_bytes};
 use crate::units;
@@ -28,7 +29,7 @@ const STOPPING: &str = "stopping; once more ends at once";
 /// How an index is made.
 #[derive(Debug)]
 pub(crate) struct Making {
-    pub(crate) memory: MemorySize,
+    pub(crate) configuration: Configuration,
     pub(crate) nonce: Nonce,
     pub(crate) offset: u64,
     pub(crate) force: bool,
@@ -38,14 +39,14 @@ pub(crate) struct Making {
 /// Runs the command.
 pub(crate) fn run(arguments: &CreateArgs) -> Result<Exit, Failure> {
     let making = Making {
-        memory: arguments.memory,
+        configuration: configuration(arguments.memory, arguments.sparse),
         nonce: arguments.nonce,
         offset: arguments.offset,
         force: arguments.force,
         sparse_file: arguments.sparse_file,
     };
     let path = &arguments.file;
-    let bytes = file_bytes(&Configuration::dense(making.memory), making.offset)?;
+    let bytes = file_bytes(&making.configuration, making.offset)?;
     let stop = Stop::default();
     stop.on_interrupt(STOPPING)?;
     let index = make(path, &making, &stop)?;
@@ -53,9 +54,10 @@ pub(crate) fn run(arguments: &CreateArgs) -> Result<Exit, Failure> {
     index.close().map_err(|error| about_file(error.into(), path))?;
     let text = || {
         format!(
-            "Created {}\nmemory {}, {} on disk, remembers {} records\n({} in blocks of 4 KiB)\n",
+            "Created {}\nmemory {}{}, {} on disk, remembers {} records\n({} in blocks of 4 KiB)\n",
             units::path(path),
-            making.memory,
+            arguments.memory,
+            if arguments.sparse { ", sparse" } else { "" },
             units::bytes(bytes),
             units::count(window),
             units::bytes(window * 4096),
@@ -67,11 +69,10 @@ pub(crate) fn run(arguments: &CreateArgs) -> Result<Exit, Failure> {
 
 /// Makes an index, saves it so that it can be opened again, and leaves it open.
 pub(crate) fn make(path: &Path, making: &Making, stop: &Stop) -> Result<Index, Failure> {
-    let configuration = Configuration::dense(making.memory);
-    let end = file_bytes(&configuration, making.offset)?;
+    let end = file_bytes(&making.configuration, making.offset)?;
     let about = |failure| about_file(failure, path);
     let mut place = Place::take(path, making.sparse_file, stop).map_err(about)?;
-    match fill(&mut place, making, &configuration, end, stop) {
+    match fill(&mut place, making, end, stop) {
         Ok(index) => {
             place.keep();
             Ok(index)
@@ -84,13 +85,8 @@ pub(crate) fn make(path: &Path, making: &Making, stop: &Stop) -> Result<Index, F
 }
 
 /// Makes the index in its place. After a failure it is closed.
-fn fill(
-    place: &mut Place<'_>,
-    making: &Making,
-    configuration: &Configuration,
-    end: u64,
-    stop: &Stop,
-) -> Result<Index, Failure> {
+fn fill(place: &mut Place<'_>, making: &Making, end: u64, stop: &Stop) -> Result<Index, Failure> {
+    let configuration = &making.configuration;
     let start = end - file_bytes(configuration, 0)?;
     let content = if making.force { None } else { place.content(making.offset, start..end)? };
     if let Some(content) = content {

@@ -63,10 +63,13 @@ pub(crate) fn run(arguments: &SizeArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// The configuration of a kind of index with so much memory.
+pub(crate) const fn configuration(memory: MemorySize, sparse: bool) -> Configuration {
+    if sparse { Configuration::sparse(memory) } else { Configuration::dense(memory) }
+}
+
 fn size_of(memory: MemorySize, block_size: u64, sparse: bool) -> Option<Size> {
-    let configuration =
-        if sparse { Configuration::sparse(memory) } else { Configuration::dense(memory) };
-    let geometry = configuration.geometry();
+    let geometry = configuration(memory, sparse).geometry();
     let records = geometry.records_per_volume();
     Some(Size {
         memory: memory.to_string(),
@@ -108,11 +111,11 @@ fn smallest(data: u64, block_size: u64, sparse: bool) -> Option<Size> {
         .find(|size| size.window_records >= records)
 }
 
-/// The smallest memory size whose dense window has more than `records` records, so that an index
+/// The smallest memory size whose window has more than `records` records, so that an index
 /// that takes that many forgets none.
-pub(crate) fn memory_for_records(records: u64) -> Option<MemorySize> {
+pub(crate) fn memory_for_records(records: u64, sparse: bool) -> Option<MemorySize> {
     MemorySize::all()
-        .find(|&memory| Configuration::dense(memory).geometry().records_per_volume() > records)
+        .find(|&memory| configuration(memory, sparse).geometry().records_per_volume() > records)
 }
 
 fn largest_window(block_size: u64, sparse: bool) -> u64 {
@@ -161,8 +164,7 @@ fn text(report: &Report) -> String {
     text.push_str(
         "\nA dense index finds every duplicate that it remembers; a\n\
          sparse one remembers ten times as much and finds those\n\
-         that come in the company of others. This version creates\n\
-         dense indexes only.\n",
+         that come in the company of others, in the same order.\n",
     );
     text
 }
@@ -195,8 +197,10 @@ mod tests {
     // forget.
     #[test]
     fn advice_leaves_room_for_the_last_record() {
-        assert_eq!(memory_for_records(67_108_863), Some(MemorySize::MB_256));
-        assert_eq!(memory_for_records(67_108_864), Some(MemorySize::MB_512));
-        assert_eq!(memory_for_records(u64::MAX), None);
+        assert_eq!(memory_for_records(67_108_863, false), Some(MemorySize::MB_256));
+        assert_eq!(memory_for_records(67_108_864, false), Some(MemorySize::MB_512));
+        assert_eq!(memory_for_records(671_088_639, true), Some(MemorySize::MB_256));
+        assert_eq!(memory_for_records(671_088_640, true), Some(MemorySize::MB_512));
+        assert_eq!(memory_for_records(u64::MAX, false), None);
     }
 }

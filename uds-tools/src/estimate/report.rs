@@ -84,6 +84,7 @@ pub(crate) struct Report {
 pub(crate) struct IndexFacts {
     pub(crate) path: Option<String>,
     pub(crate) memory: Option<String>,
+    pub(crate) sparse: bool,
     pub(crate) disk_bytes: u64,
     pub(crate) window_records: u64,
     pub(crate) window_bytes: u64,
@@ -113,7 +114,9 @@ impl Report {
         };
         let needed = records_before + taken(&after).saturating_sub(taken(&target.before));
         let enough = needed.max(index.window_records);
-        let memory = (losses.records_discarded > 0).then(|| memory_for_records(enough)).flatten();
+        let memory = (losses.records_discarded > 0)
+            .then(|| memory_for_records(enough, index.sparse))
+            .flatten();
         Self {
             schema_version: SCHEMA_VERSION,
             interrupted,
@@ -159,7 +162,7 @@ impl Report {
             Some(Stage::Lookup) => "\nFAILED: the index could not look up some of the blocks.\n",
             None => "",
         });
-        text.push_str(&self.losses.warning(self.memory_needed.as_deref()));
+        text.push_str(&self.losses.warning(self.memory_needed.as_deref(), self.index.sparse));
         text
     }
 
@@ -234,6 +237,9 @@ impl Report {
         let index = &self.index;
         let path = index.path.as_ref().map(|path| units::path(Path::new(path)));
         writeln!(text, "\nIndex      {}", path.as_deref().unwrap_or("temporary"))?;
+        if index.sparse {
+            text.push_str("  kind     sparse: misses duplicates that come alone\n");
+        }
         writeln!(
             text,
             "  size     {} of memory, {} on disk{}",
@@ -259,6 +265,7 @@ impl IndexFacts {
         Self {
             path: target.path.as_ref().map(|path| path.display().to_string()),
             memory: configuration.memory_size().map(|memory| memory.to_string()),
+            sparse: configuration.is_sparse(),
             disk_bytes: crate::storage::file_bytes(configuration, 0).unwrap_or(0),
             window_records: window,
             window_bytes: window * BLOCK_BYTES as u64,

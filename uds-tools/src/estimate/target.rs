@@ -19,6 +19,7 @@ use super::worker::{BATCH_NAMES, Posted, Poster};
 use crate::cli::EstimateArgs;
 use crate::create::{self, Making};
 use crate::exit::{Exit, Failure, complain};
+use crate::size::configuration;
 use crate::stop::Stop;
 use crate::storage::{Shortage, about_file, file_bytes, is_free, shortage};
 use crate::units;
@@ -39,14 +40,15 @@ pub(crate) struct Target {
 impl Target {
     /// Opens or makes the index that the arguments ask for.
     pub(crate) fn open(arguments: &EstimateArgs, stop: &Stop) -> Result<Self, Failure> {
-        let memory = arguments.memory;
+        let memory = arguments.memory.unwrap_or(MemorySize::MB_256);
+        let wanted = configuration(memory, arguments.sparse);
         let temp_dir = arguments.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
         let index = match &arguments.index {
-            None => temporary(&temp_dir, memory.unwrap_or(MemorySize::MB_256))
+            None => temporary(&temp_dir, &wanted)
                 .map_err(|failure| about_temporary(failure, &temp_dir))?,
             Some(path) if is_free(path) => {
                 let making = Making {
-                    memory: memory.unwrap_or(MemorySize::MB_256),
+                    configuration: wanted,
                     nonce: arguments.nonce.unwrap_or_else(|| arguments.hash.nonce()),
                     offset: arguments.offset,
                     force: false,
@@ -106,6 +108,11 @@ fn existing(path: &Path, arguments: &EstimateArgs) -> Result<Index, Failure> {
         return Err(Failure::usage(format_args!(
             "the index has {found} of memory, not the {wanted} of --memory; leave --memory out, \
              or choose another file for --index"
+        )));
+    }
+    if arguments.sparse && !info.configuration.is_sparse() {
+        return Err(Failure::usage(format_args!(
+            "the index is dense, not sparse; leave --sparse out, or choose another file for --index"
         )));
     }
     if arguments.nonce.is_none() {
@@ -172,11 +179,10 @@ fn about_temporary(failure: Failure, directory: &Path) -> Failure {
 }
 
 /// An index in a file that has no name any more, so that it vanishes however the process ends.
-fn temporary(directory: &Path, memory: MemorySize) -> Result<Index, Failure> {
-    let configuration = Configuration::dense(memory);
-    let bytes = file_bytes(&configuration, 0)?;
+fn temporary(directory: &Path, configuration: &Configuration) -> Result<Index, Failure> {
+    let bytes = file_bytes(configuration, 0)?;
     let storage = unnamed_file(directory, bytes)?;
-    Ok(Index::create(Arc::new(storage), &configuration, &CreateOptions::default())?)
+    Ok(Index::create(Arc::new(storage), configuration, &CreateOptions::default())?)
 }
 
 fn unnamed_file(directory: &Path, bytes: u64) -> Result<FileStorage, StorageError> {

@@ -11,4 +11,5 @@ mod exact_count;
 mod index_file;
 mod info;
 mod interrupt;
+mod sparse;
 mod support;

@@ -16,6 +16,8 @@ pub(crate) struct Losses {
     pub(crate) chapter_index_overflows: u64,
     /// Chapters that were forgotten early because the memory was full.
     pub(crate) early_flushes: u64,
+    /// Indexes of sparse chapters that could not be read, so that what only they know was missed.
+    pub(crate) sparse_chapters_unreadable: u64,
 }
 
 impl Losses {
@@ -27,12 +29,13 @@ impl Losses {
             overflows: grown(|statistics| statistics.overflows),
             chapter_index_overflows: grown(|statistics| statistics.chapter_index_overflows),
             early_flushes: grown(|statistics| statistics.early_flushes),
+            sparse_chapters_unreadable: grown(|statistics| statistics.sparse_chapters_unreadable),
         }
     }
 
     /// The warning that cannot be missed, with `memory`, the size that would have held all; or
     /// nothing where all was kept.
-    pub(super) fn warning(&self, memory: Option<&str>) -> String {
+    pub(super) fn warning(&self, memory: Option<&str>, sparse: bool) -> String {
         let clauses = self.clauses();
         let Some(first) = clauses.first() else { return String::new() };
         let is_full = self.records_discarded > 0;
@@ -50,7 +53,8 @@ impl Losses {
         match memory {
             Some(memory) => lines.push(format!("--memory {memory} would have held all of it.")),
             None if is_full => {
-                lines.push("No dense index is large enough to hold all of it.".into());
+                let kind = if sparse { "sparse" } else { "dense" };
+                lines.push(format!("No {kind} index is large enough to hold all of it."));
             }
             None => {}
         }
@@ -62,6 +66,7 @@ impl Losses {
     /// What the index did, one clause a line.
     fn clauses(&self) -> Vec<String> {
         let (forgotten, flushed) = (self.records_discarded, self.early_flushes);
+        let unreadable = self.sparse_chapters_unreadable;
         let dropped = self.overflows.saturating_add(self.chapter_index_overflows);
         let clauses = [
             (
@@ -70,6 +75,7 @@ impl Losses {
             ),
             (flushed, format!("forgot {} early,", units::counted(flushed, "chapter"))),
             (dropped, format!("had no room for {},", units::counted(dropped, "record"))),
+            (unreadable, format!("could not read {},", units::counted(unreadable, "chapter"))),
         ];
         clauses.into_iter().filter(|(count, _)| *count > 0).map(|(_, clause)| clause).collect()
     }

@@ -32,6 +32,7 @@ fn report() -> Report {
         index: IndexFacts {
             path: None,
             memory: Some("256M".into()),
+            sparse: false,
             disk_bytes: 2_781_704_192,
             window_records: 67_108_864,
             window_bytes: 67_108_864 * 4096,
@@ -71,6 +72,7 @@ fn a_report_with_everything_wrong() {
             overflows: 12,
             chapter_index_overflows: 3,
             early_flushes: 4,
+            sparse_chapters_unreadable: 1,
         },
         memory_needed: Some("1G".into()),
         ..report()
@@ -103,13 +105,26 @@ fn losses_are_those_of_this_run() {
     after.overflows += 10;
     after.chapter_index_overflows += 20;
     after.early_flushes += 30;
+    after.sparse_chapters_unreadable += 50;
     let losses = Losses {
         records_discarded: 40,
         overflows: 10,
         chapter_index_overflows: 20,
         early_flushes: 30,
+        sparse_chapters_unreadable: 50,
     };
     assert_eq!(Losses::between(&before, &after), losses);
+}
+
+// Guards the reader of a sparse index's result: what it is, and which size would have been enough.
+#[test]
+fn a_sparse_index_says_so() {
+    let index = IndexFacts { sparse: true, ..report().index };
+    let losses = Losses { records_discarded: 7, ..Losses::default() };
+    let text = Report { index, losses, ..report() }.text();
+    assert_fits(&text);
+    assert!(text.contains("kind     sparse"), "{text}");
+    assert!(text.contains("No sparse index is large enough"), "{text}");
 }
 
 // Guards against a result that looks wrong where only the index could not be kept.
@@ -133,6 +148,7 @@ fn a_report_of_exabytes_fits() {
             overflows: u64::MAX / 65536,
             chapter_index_overflows: 1,
             early_flushes: u64::MAX / 65536,
+            sparse_chapters_unreadable: u64::MAX / 65536,
         },
         memory_needed: None,
         seconds: 123_456_789.0,
