@@ -3,7 +3,7 @@
 //! A *model* is a small program of a few threads that use a protocol; loom runs it once for each
 //! interleaving worth trying. A *mutant* is a way in which the protocol is weakened on purpose: the
 //! model must fail with it, or it proves nothing. Each crate names its mutants in an `enum Mutant`
-//! of its `sync.rs`, and asks [`is_mutated`] where one would take effect.
+//! of its `sync.rs`, and asks `is_mutated` where one would take effect.
 //!
 //! Everything here is compiled only with `cfg(uds_loom)`, by `cargo xtask loom`.
 #![forbid(unsafe_code)]

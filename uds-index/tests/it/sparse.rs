@@ -361,7 +361,7 @@ fn a_sparse_256m_index_takes_what_it_says() {
     let folder = tempfile::tempdir().unwrap();
     let storage = uds_volume::FileOptions::new()
         .sparse(true)
-        .create(&folder.path().join("index"), bytes_of(&configuration))
+        .create(folder.path().join("index"), bytes_of(&configuration))
         .unwrap();
     let index =
         Index::create(Arc::new(storage), &configuration, &CreateOptions::default()).unwrap();
