@@ -95,6 +95,16 @@ pub enum VolumeError {
         /// The lists on the page.
         found: Range<DeltaListNumber>,
     },
+    /// A slot has the index pages of a chapter that belongs into another one.
+    #[error("{place} is of chapter {chapter}, which belongs into slot {wanted}")]
+    WrongSlot {
+        /// The first index page.
+        place: PagePlace,
+        /// The chapter that the pages name.
+        chapter: VirtualChapter,
+        /// Its slot.
+        wanted: PhysicalChapter,
+    },
     /// An index page names a record page that no chapter has.
     #[error(
         "{place} says that name {name} is on record page {found}, but chapters have only {count}: \
@@ -194,6 +204,7 @@ impl VolumeError {
             Self::IndexPage { .. }
                 | Self::WrongChapter { .. }
                 | Self::WrongLists { .. }
+                | Self::WrongSlot { .. }
                 | Self::RecordPageNumber { .. }
                 | Self::PageMapCorrupt { .. }
         )

@@ -63,6 +63,6 @@ pub use storage::{
     Storage, StorageError,
 };
 pub use volume::{
-    ChapterReport, ChapterScratch, FinishedRead, Lookup, Progress, ReadCompletion, Readers,
-    Searcher, Volume, VolumeStatistics,
+    ChapterReport, ChapterScratch, FinishedRead, Lookup, ProbedChapter, Progress, ReadCompletion,
+    Readers, Searcher, Volume, VolumeStatistics, chapter_range,
 };

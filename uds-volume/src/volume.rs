@@ -20,6 +20,7 @@
 
 mod look_up;
 mod packers;
+mod probe;
 mod readers;
 mod searcher;
 mod slots;
@@ -32,6 +33,7 @@ use uds_geometry::{
     ChapterPage, Geometry, IndexPageNumber, Nonce, PhysicalChapter, RecordPageNumber,
 };
 
+pub use probe::{ProbedChapter, chapter_range};
 pub use readers::{FinishedRead, Progress, ReadCompletion, Readers};
 pub use searcher::{Lookup, Searcher};
 pub use statistics::VolumeStatistics;
