@@ -41,7 +41,6 @@ use self::triage::Triage;
 use self::waiting::Waiting;
 use self::work::Desk;
 use self::zone::{Pages, SparseCounts, Zone};
-use crate::IndexError;
 use crate::callbacks::Callbacks;
 use crate::chapters::Chapters;
 use crate::flight::Part;
@@ -49,9 +48,11 @@ use crate::gate::{Caller, Gate};
 use crate::layout::{DiscardPlace, Layout};
 use crate::open_chapter::OpenChapter;
 use crate::port::{Port, Stall};
+use crate::recovery::{Recovery, RecoveryControl, RecoveryReport};
 use crate::statistics::Statistics;
 use crate::sync::{Arc, Mutex, lock};
 use crate::volume_index::VolumeIndexZone;
+use crate::{IndexError, OpenMode};
 
 /// What waits at a zone.
 #[derive(Debug)]
@@ -142,15 +143,43 @@ impl Engine {
         Self::assemble(layout, parameters, volume, manning, contents)
     }
 
-    /// The index that `layout` describes, as its latest save has it.
-    pub(crate) fn load(layout: Layout, manning: Manning) -> Result<Threads, IndexError> {
+    /// The index that `layout` describes, as its latest save has it, or as it is recovered from
+    /// its volume.
+    pub(crate) fn load(
+        layout: Layout,
+        manning: Manning,
+        mode: OpenMode,
+        control: &RecoveryControl,
+    ) -> Result<(Threads, Option<RecoveryReport>), IndexError> {
         let geometry = layout.configuration().geometry();
         let parameters = Arc::new(VolumeIndexParameters::new(&geometry)?);
-        // Without a save nothing else is needed, however large it claims to be.
-        let latest = saving::latest(&layout, &geometry)?;
+        // Without a save nothing else is needed, however large the index claims to be.
+        let loaded = saving::latest(&layout, &geometry).and_then(|save| {
+            let volume = open_volume(&layout, geometry.clone())?;
+            let contents = saving::load(&layout, save, &parameters, &volume, manning.zones)?;
+            Ok((volume, contents))
+        });
+        let reason = match loaded {
+            Ok((volume, contents)) => {
+                return Ok((Self::assemble(layout, parameters, volume, manning, contents)?, None));
+            }
+            Err(IndexError::NotSavedCleanly { reason }) if mode == OpenMode::Load => reason,
+            Err(error) => return Err(error),
+        };
+        tracing::info!(reason = &reason as &dyn std::error::Error, "recovering the index");
+        // Of a save that cannot be used nothing is taken over (trap 8).
         let volume = open_volume(&layout, geometry)?;
-        let contents = saving::load(&layout, latest, &parameters, &volume, manning.zones)?;
-        Self::assemble(layout, parameters, volume, manning, contents)
+        let zones = manning.zones;
+        let recovery = Recovery { volume: &volume, parameters: &parameters, zones, control };
+        let (indexes, report) = recovery.run()?;
+        let contents = Contents {
+            newest: report.newest_chapter,
+            oldest: report.oldest_chapter,
+            open: empty_open_chapters(volume.geometry(), zones)?,
+            indexes,
+            is_saved: false,
+        };
+        Ok((Self::assemble(layout, parameters, volume, manning, contents)?, Some(report)))
     }
 
     pub(crate) fn geometry(&self) -> &Arc<Geometry> {

@@ -130,8 +130,8 @@ pub enum IndexError {
     /// The index was not closed cleanly: its newest records are in no save, and the chapters on the
     /// volume would have to be read again.
     #[error(
-        "the index was not closed cleanly. It would have to be rebuilt from its volume, which this \
-         version cannot do: create a new one in its place"
+        "the index was not closed cleanly: it has to be recovered from its volume, which was not \
+         asked for"
     )]
     NotSavedCleanly {
         /// How that shows.
@@ -165,6 +165,9 @@ pub enum IndexError {
         /// Why that one failed.
         source: Arc<IndexError>,
     },
+    /// The recovery of the index was ended before it was done.
+    #[error("the recovery of the index was given up; the storage is as it was")]
+    Abandoned,
     /// The index is closed.
     #[error("the index is closed")]
     Closed,
@@ -296,6 +299,8 @@ pub enum ErrorKind {
     Poisoned,
     /// The index is closed.
     Closed,
+    /// The recovery of the index was given up.
+    Abandoned,
     /// A bug of this library.
     Bug,
     /// There is not enough memory, or no thread could be started.
@@ -323,6 +328,7 @@ impl IndexError {
             Self::Poisoned { .. } => ErrorKind::Poisoned,
             Self::RequestsFailed { source, .. } => source.kind(),
             Self::Closed => ErrorKind::Closed,
+            Self::Abandoned => ErrorKind::Abandoned,
             Self::Panicked | Self::NothingToClose => ErrorKind::Bug,
             Self::Thread { .. } | Self::OutOfMemory { .. } => ErrorKind::Resources,
             Self::Storage(error) => storage_kind(error),

@@ -18,6 +18,7 @@ use crate::IndexError;
 use crate::engine::{Engine, Manning, Threads};
 use crate::flight::{Ending, Flight, Ticket};
 use crate::layout::{Expected, Layout};
+use crate::recovery::{RecoveryControl, RecoveryReport};
 use crate::request::{Answer, Batch, Operation};
 use crate::statistics::Statistics;
 use crate::sync::Arc;
@@ -62,9 +63,21 @@ impl Default for CreateOptions {
     }
 }
 
+/// What becomes of an index that was not closed cleanly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OpenMode {
+    /// It is recovered from its volume: everything is there but the records of the open chapter,
+    /// and of one that was being written.
+    #[default]
+    Load,
+    /// It is refused, with [`IndexError::NotSavedCleanly`].
+    NoRebuild,
+}
+
 /// How to open an index.
 ///
-/// The default takes the index at the start of the storage as it is, with one zone.
+/// The default takes the index at the start of the storage as it is, with one zone, and recovers
+/// it if it was not closed cleanly.
 #[derive(Clone, Debug)]
 pub struct OpenOptions {
     /// The configuration that the index must have; `None` accepts any.
@@ -73,6 +86,8 @@ pub struct OpenOptions {
     pub nonce: Option<Nonce>,
     /// The block of 4096 bytes where the index begins.
     pub offset_blocks: u64,
+    /// What becomes of an index that was not closed cleanly.
+    pub mode: OpenMode,
     /// Into how many zones the index is divided in memory; it can be another number than before.
     pub zones: ZoneCount,
     /// How many threads read pages of the volume, at most 16: so many reads are in flight at once.
@@ -87,6 +102,7 @@ impl Default for OpenOptions {
             configuration: None,
             nonce: None,
             offset_blocks: 0,
+            mode: OpenMode::default(),
             zones: ZoneCount::ONE,
             read_threads: DEFAULT_READ_THREADS,
         }
@@ -97,8 +113,9 @@ impl Default for OpenOptions {
 ///
 /// All methods take `&self`; share an index among threads by reference or in an [`Arc`].
 ///
-/// An index that is dropped without [`close`](Self::close) is not saved: it can only be opened
-/// again if no chapter was filled since the last save, and then is as it was at that save.
+/// An index that is dropped without [`close`](Self::close) is not saved. If no chapter was filled
+/// since the last save, it is as it was at that save when it is opened again; otherwise it has to
+/// be recovered from its volume, and lacks the records of its open chapter.
 ///
 /// [`Arc`]: std::sync::Arc
 ///
@@ -127,6 +144,7 @@ pub struct Index {
     configuration: Configuration,
     nonce: Nonce,
     geometry: Arc<Geometry>,
+    recovery: Option<RecoveryReport>,
 }
 
 impl Index {
@@ -148,31 +166,59 @@ impl Index {
         // All that can fail without the storage comes before the first write.
         let manning = Manning { zones: options.zones, read_threads: options.read_threads };
         let nonce = layout.client_nonce();
-        let index = Self::new(configuration.clone(), nonce, Engine::create(layout, manning)?);
+        let threads = Engine::create(layout, manning)?;
+        let index = Self::new(configuration.clone(), nonce, threads, None);
         index.threads.engine().format()?;
         Ok(index)
     }
 
-    /// Opens the index on `storage`, which must have been closed cleanly.
+    /// Opens the index on `storage`. One that was not closed cleanly is recovered first, unless
+    /// the options say otherwise, which takes some seconds for each ten gigabytes.
     ///
     /// Nothing is written before the first chapter is full.
     ///
     /// # Errors
     ///
-    /// [`IndexError::NotSavedCleanly`] where the index must be rebuilt first;
+    /// [`IndexError::NotSavedCleanly`] where the index would have to be recovered and must not be;
     /// [`IndexError::kind`] tells the others apart. The storage is unchanged after each of them.
     pub fn open(storage: Arc<dyn Storage>, options: &OpenOptions) -> Result<Self, IndexError> {
+        Self::open_controlled(storage, options, &RecoveryControl::new())
+    }
+
+    /// Opens the index as [`open`](Self::open) does. Other threads can watch, suspend or abandon
+    /// its recovery by clones of `control`.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and [`IndexError::Abandoned`].
+    pub fn open_controlled(
+        storage: Arc<dyn Storage>,
+        options: &OpenOptions,
+        control: &RecoveryControl,
+    ) -> Result<Self, IndexError> {
         let expected =
             Expected { configuration: options.configuration.clone(), nonce: options.nonce };
         let layout = Layout::load(storage, options.offset_blocks, &expected)?;
         let manning = Manning { zones: options.zones, read_threads: options.read_threads };
         let (configuration, nonce) = (layout.configuration().clone(), layout.client_nonce());
-        Ok(Self::new(configuration, nonce, Engine::load(layout, manning)?))
+        let (threads, recovery) = Engine::load(layout, manning, options.mode, control)?;
+        Ok(Self::new(configuration, nonce, threads, recovery))
     }
 
-    fn new(configuration: Configuration, nonce: Nonce, threads: Threads) -> Self {
+    fn new(
+        configuration: Configuration,
+        nonce: Nonce,
+        threads: Threads,
+        recovery: Option<RecoveryReport>,
+    ) -> Self {
         let geometry = Arc::clone(threads.engine().geometry());
-        Self { threads, configuration, nonce, geometry }
+        Self { threads, configuration, nonce, geometry, recovery }
+    }
+
+    /// What was recovered when the index was opened, if it was not closed cleanly before.
+    #[must_use]
+    pub fn recovery(&self) -> Option<&RecoveryReport> {
+        self.recovery.as_ref()
     }
 
     /// Carries out all requests of a batch, in order, and returns when each has its answer.

@@ -49,6 +49,7 @@ mod layout;
 mod nonce;
 mod open_chapter;
 mod port;
+mod recovery;
 mod request;
 mod statistics;
 mod sync;
@@ -61,7 +62,8 @@ struct Readme;
 
 pub use error::{ErrorKind, IndexError, UncleanReason};
 pub use flight::Ticket;
-pub use index::{CreateOptions, Index, OpenOptions};
+pub use index::{CreateOptions, Index, OpenMode, OpenOptions};
 pub use info::{IndexInfo, SaveState, SavedState};
+pub use recovery::{RecoveryControl, RecoveryPhase, RecoveryProgress, RecoveryReport};
 pub use request::{Answer, Batch, Location, Operation, Request};
 pub use statistics::Statistics;

@@ -29,6 +29,9 @@ pub(crate) enum Command {
     /// Say what an index is and how full it is; never writes
     #[command(after_help = exit::with_codes(INFO_HELP))]
     Info(InfoArgs),
+    /// Recover an index that was not closed cleanly, and save it
+    #[command(after_help = exit::with_codes(REBUILD_HELP))]
+    Rebuild(RebuildArgs),
     /// How much memory and disk an index takes, and what it remembers
     #[command(after_help = exit::with_codes(SIZE_HELP))]
     Size(SizeArgs),
@@ -66,6 +69,16 @@ or that has a damaged save slot.
 Examples:
   uds info /var/tmp/my.uds
   uds info /var/tmp/my.uds --format json";
+
+const REBUILD_HELP: &str = "\
+Every chapter on the volume is recovered; the records of the
+chapter that was open are lost. Chapters that are damaged are
+left out and counted: the exit code is 1 then. Ctrl-C leaves the
+index as it was.
+
+Examples:
+  uds rebuild /var/tmp/my.uds
+  uds rebuild /var/tmp/my.uds --format json";
 
 const SIZE_HELP: &str = "\
 Amounts are in powers of 1024: 10T is 10 TiB.
@@ -156,6 +169,22 @@ pub(crate) struct InfoArgs {
     /// How to print the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: Format,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RebuildArgs {
+    /// The file or block device that holds the index
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Where in the file the index starts, in blocks of 4 KiB
+    #[arg(long, value_name = "BLOCKS", default_value_t = 0)]
+    pub(crate) offset: u64,
+    /// How to print the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+    /// No progress bar, even on a terminal
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Args, Debug)]

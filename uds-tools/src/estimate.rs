@@ -44,8 +44,7 @@ use walk::Walk;
 const STOPPING: &str = "stopping; once more ends at once, without the estimate";
 /// The same where an index is kept.
 const SAVING: &str = "stopping, and saving the index; once more ends at once and leaves it \
-    unsaved: this version of uds then refuses it for good if it has filled a chapter since it was \
-    saved, and cannot rebuild it";
+    unsaved: it has to be rebuilt then, and lacks its newest records";
 
 /// Runs the command.
 pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {

@@ -11,6 +11,8 @@ mod estimate;
 mod exit;
 mod info;
 mod output;
+mod rebuild;
+mod recover;
 mod size;
 mod stop;
 mod storage;
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
         Command::Estimate(arguments) => estimate::run(&arguments),
         Command::Create(arguments) => create::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
+        Command::Rebuild(arguments) => rebuild::run(&arguments),
         Command::Size(arguments) => size::run(&arguments),
     };
     match outcome {

@@ -24,6 +24,7 @@ impl From<Arc<IndexError>> for Failure {
             (IndexError::Storage(error), _) => exit_for(error),
             (_, Kind::NotAnIndex | Kind::Damaged) => Exit::BadIndex,
             (_, Kind::UnsupportedVersion | Kind::NotSavedCleanly) => Exit::BadIndex,
+            (_, Kind::Abandoned) => Exit::Interrupted,
             (_, Kind::Mismatch | Kind::InvalidArgument) => Exit::Usage,
             _ => Exit::InputOutput,
         };

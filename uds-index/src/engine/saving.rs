@@ -185,10 +185,10 @@ fn load_save(
 /// Pages that cannot be read, or are damaged, prove nothing: they fail the requests that need them,
 /// and no more.
 fn check_volume(volume: &Volume, save: &Save) -> Result<(), IndexError> {
-    if let Ok(Some(found)) = chapter_in_slot_of(volume, save.newest) {
-        if found >= save.newest {
-            return Err(IndexError::NotSavedCleanly { reason: UncleanReason::WrittenSince });
-        }
+    // Only a sound chapter counts: what a crash or a recovery has left behind is not one.
+    let slot = volume.geometry().physical_chapter(save.newest);
+    if volume.probe(slot, &mut Vec::new()).is_ok_and(|found| found.chapter >= save.newest) {
+        return Err(IndexError::NotSavedCleanly { reason: UncleanReason::WrittenSince });
     }
     let Some(chapter) = save.newest.previous().filter(|&chapter| chapter >= save.oldest) else {
         return Ok(());

@@ -59,7 +59,9 @@ impl Engine {
                 Some(volume.start_readers(count, &completion)?)
             }
         };
-        let discard = if contents.is_saved { layout.discard_place() } else { None };
+        // A save that could not be used must not become usable again, when a page of it can be
+        // read that could not, after chapters were written: it is discarded like any other.
+        let discard = layout.discard_place();
         let (callbacks, callback) = Callbacks::start()?;
         let geometry = Arc::new(volume.geometry().clone());
         let Contents { newest, oldest, open, indexes, is_saved } = contents;

@@ -141,9 +141,33 @@ impl SubIndexZone {
             self.flush(list)?;
         }
         let cursor = self.lists.find(list, key, name)?;
+        Ok(self.entry_at(cursor, key))
+    }
+
+    /// Makes the window that of `newest`, in an empty zone that will get the entries of older
+    /// chapters.
+    pub(super) fn begin_replay(&mut self, newest: VirtualChapter) {
+        let count = u64::from(self.parameters.chapter_count);
+        self.high = newest.get();
+        self.low = self.high.saturating_add(1).saturating_sub(count);
+        // Nothing older will come, so no list has anything to flush.
+        self.flush_chapters.fill(self.low);
+    }
+
+    /// Looks a place up, whatever name belongs there, without flushing its list.
+    pub(crate) fn seek(
+        &mut self,
+        list: DeltaListNumber,
+        key: DeltaKey,
+    ) -> Result<Entry, IndexError> {
+        let cursor = self.lists.find(list, key, &RecordName::default())?;
+        Ok(self.entry_at(cursor, key))
+    }
+
+    fn entry_at(&self, cursor: Cursor, key: DeltaKey) -> Entry {
         let value = if cursor.matches(key) { self.lists.value(&cursor) } else { None };
         let chapter = value.map(|value| VirtualChapter::new(self.chapter_of(u64::from(value))));
-        Ok(Entry { cursor, key, chapter, is_collision: cursor.is_collision() })
+        Entry { cursor, key, chapter, is_collision: cursor.is_collision() }
     }
 
     /// The chapter that `name` is probably in, without flushing its list: entries of expired

@@ -98,6 +98,28 @@ impl VolumeIndexZone {
         Ok(())
     }
 
+    /// Does something with the part of the samples, if there is one, or with the other one.
+    pub(crate) fn with_part_mut<E>(
+        &mut self,
+        is_hook: bool,
+        with: impl FnOnce(&mut SubIndexZone) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match &self.hook {
+            Some(hooks) if is_hook => with(&mut hooks.lock()),
+            None if is_hook => Ok(()),
+            _ => with(&mut self.non_hook),
+        }
+    }
+
+    /// Makes the windows those of `newest`, in an empty zone that will get the entries of older
+    /// chapters.
+    pub(crate) fn begin_replay(&mut self, newest: VirtualChapter) {
+        self.non_hook.begin_replay(newest);
+        if let Some(hooks) = &self.hook {
+            hooks.lock().begin_replay(newest);
+        }
+    }
+
     /// A sum over the parts.
     fn sum<T>(&self, of: impl Fn(&SubIndexZone) -> T, plus: impl Fn(T, T) -> T) -> T {
         let sum = of(&self.non_hook);

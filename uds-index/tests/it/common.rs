@@ -5,7 +5,7 @@ use std::sync::Arc;
 use uds_geometry::{
     Configuration, CustomConfiguration, LayoutSizes, RecordData, RecordName, ZoneCount,
 };
-use uds_index::{Batch, CreateOptions, ErrorKind, Index, OpenOptions};
+use uds_index::{Batch, CreateOptions, ErrorKind, Index, OpenMode, OpenOptions};
 use uds_volume::MemoryStorage;
 
 /// Bytes of a block of the layout.
@@ -66,8 +66,18 @@ pub(crate) fn create_in(count: u8) -> CreateOptions {
     CreateOptions { zones: zones(count), ..CreateOptions::default() }
 }
 
-/// Options to open an index in so many zones, otherwise as usual.
+/// Options to open an index as it was saved, and not otherwise.
+pub(crate) fn clean_only() -> OpenOptions {
+    OpenOptions { mode: OpenMode::NoRebuild, ..OpenOptions::default() }
+}
+
+/// The same, in so many zones.
 pub(crate) fn open_in(count: u8) -> OpenOptions {
+    OpenOptions { zones: zones(count), ..clean_only() }
+}
+
+/// Options to open an index in so many zones, and to recover it if it was not closed cleanly.
+pub(crate) fn recover_in(count: u8) -> OpenOptions {
     OpenOptions { zones: zones(count), ..OpenOptions::default() }
 }
 

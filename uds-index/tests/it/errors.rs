@@ -7,7 +7,7 @@ use uds_index::{Batch, CreateOptions, Index, IndexError, OpenOptions};
 use uds_volume::sim::{Fault, SimDisk};
 use uds_volume::{MemoryStorage, Operation, Storage};
 
-use crate::common::{BLOCK, bytes_of, data, name, post, small};
+use crate::common::{BLOCK, bytes_of, clean_only, data, name, post, small};
 
 /// All messages so far, under the names of their causes.
 #[derive(Default)]
@@ -53,23 +53,23 @@ fn opening(at: u64, bytes: &[u8], options: &OpenOptions) -> IndexError {
 #[test]
 fn messages_of_opening() {
     let mut messages = Messages::default();
-    let usual = OpenOptions::default();
+    let usual = clean_only();
     let image = disk().to_vec();
     let truncated = Arc::new(MemoryStorage::from_bytes(&image[..image.len() - 1]));
     messages.add("a truncated file", &Index::open(truncated, &usual).unwrap_err());
     messages.add("no index", &opening(0, b"something else", &usual));
-    let beyond = OpenOptions { offset_blocks: 1 << 40, ..OpenOptions::default() };
+    let beyond = OpenOptions { offset_blocks: 1 << 40, ..clean_only() };
     messages.add("an offset beyond the end", &opening(0, &[], &beyond));
-    let within = OpenOptions { offset_blocks: 5, ..OpenOptions::default() };
+    let within = OpenOptions { offset_blocks: 5, ..clean_only() };
     messages.add("a wrong offset", &opening(0, &[], &within));
     messages.add("a converted index", &opening(264, &[7], &usual));
     messages.add("a version from the future", &opening(264, &[9], &usual));
     messages.add("a damaged super block", &opening(272, &[4], &usual));
     messages.add("a damaged config block", &opening(BLOCK, &[0], &usual));
     messages.add("an impossible configuration", &opening(BLOCK + 14, &[1], &usual));
-    let other = OpenOptions { configuration: Some(small(3, 4)), ..OpenOptions::default() };
+    let other = OpenOptions { configuration: Some(small(3, 4)), ..clean_only() };
     messages.add("another size", &opening(0, &[], &other));
-    let other = OpenOptions { nonce: Some(Nonce::new(78)), ..OpenOptions::default() };
+    let other = OpenOptions { nonce: Some(Nonce::new(78)), ..clean_only() };
     messages.add("another nonce", &opening(0, &[], &other));
     let sizes = LayoutSizes::new(&configuration().geometry()).unwrap();
     let slot = (2 + sizes.volume_blocks) * BLOCK;
@@ -112,7 +112,7 @@ fn messages_of_creating() {
 fn messages_of_an_open_index() {
     let mut messages = Messages::default();
     let disk = disk();
-    let index = Index::open(disk.clone(), &OpenOptions::default()).unwrap();
+    let index = Index::open(disk.clone(), &clean_only()).unwrap();
     disk.inject(Fault::of(Operation::Read));
     messages.add("an unreadable page", &index.query(name(0)).unwrap_err());
     disk.write_at(3 * BLOCK, &[0; 20]).unwrap();

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use uds_index::{CreateOptions, ErrorKind, Index, IndexError, IndexInfo, OpenOptions, SaveState};
+use uds_index::{CreateOptions, ErrorKind, Index, IndexError, IndexInfo, SaveState};
 use uds_volume::FileStorage;
 
-use crate::common::{assert_holds, bytes_of, post, scale, small};
+use crate::common::{assert_holds, bytes_of, clean_only, post, scale, small};
 
 // Guards an index in a file through its life, and that a second opener is told at once.
 #[test]
@@ -33,7 +33,7 @@ fn an_index_in_a_file_has_one_user() {
     drop(reader);
     for round in 1..4 {
         let storage = Arc::new(FileStorage::open(&path).unwrap());
-        let index = Index::open(storage, &OpenOptions::default()).unwrap();
+        let index = Index::open(storage, &clean_only()).unwrap();
         assert_holds(&index, 0..299 + round, 400);
         post(&index, 299 + round..300 + round);
         in_use(FileStorage::open(&path));
@@ -60,8 +60,7 @@ fn of_many_openers_one_wins() {
                     Ok(storage) => {
                         assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0, "two at once");
                         winners.fetch_add(1, Ordering::SeqCst);
-                        let index =
-                            Index::open(Arc::new(storage), &OpenOptions::default()).unwrap();
+                        let index = Index::open(Arc::new(storage), &clean_only()).unwrap();
                         post(&index, round * 4 + thread..round * 4 + thread + 1);
                         // It counts as a holder until the lock may go.
                         index.save().unwrap();

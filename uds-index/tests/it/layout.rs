@@ -9,7 +9,8 @@ use uds_index::{
 use uds_volume::{CountingStorage, MemoryStorage};
 
 use crate::common::{
-    BLOCK, assert_holds, bytes_of, found, is_known_to_be_unusable, memory, post, small, story,
+    BLOCK, assert_holds, bytes_of, clean_only, found, is_known_to_be_unusable, memory, post, small,
+    story,
 };
 
 /// Where the tests put their index: not at the start, so that an address that forgets this fails.
@@ -24,7 +25,7 @@ fn configuration() -> Configuration {
 }
 
 fn opening() -> OpenOptions {
-    OpenOptions { offset_blocks: FIRST, ..OpenOptions::default() }
+    OpenOptions { offset_blocks: FIRST, ..clean_only() }
 }
 
 /// The image of an index with two closed chapters and a part of a third, saved once.
@@ -391,7 +392,7 @@ fn an_index_keeps_to_its_blocks() {
         let index = Index::create(storage.clone(), &configuration, &options).unwrap();
         post(&index, 0..2000);
         index.close().unwrap();
-        let options = OpenOptions { offset_blocks: first, ..OpenOptions::default() };
+        let options = OpenOptions { offset_blocks: first, ..clean_only() };
         let index = Index::open(storage.clone(), &options).unwrap();
         assert_holds(&index, 1024..2000, 2100);
         post(&index, 2000..3000);
@@ -400,7 +401,7 @@ fn an_index_keeps_to_its_blocks() {
         assert!(image[..start].iter().all(|&byte| byte == 0xaa), "before block {first}");
         assert!(image[start + bytes..].iter().all(|&byte| byte == 0xaa), "behind it");
         for wrong in [first + 1, first.wrapping_sub(1), u64::MAX / BLOCK, u64::MAX] {
-            let options = OpenOptions { offset_blocks: wrong, ..OpenOptions::default() };
+            let options = OpenOptions { offset_blocks: wrong, ..clean_only() };
             let kind = refused(&image, &options).kind();
             let expected = [ErrorKind::NotAnIndex, ErrorKind::Damaged];
             assert!(expected.contains(&kind), "block {wrong}: {kind:?}");

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use uds_geometry::{LayoutSizes, VirtualChapter};
-use uds_index::{Batch, ErrorKind, Index, OpenOptions};
+use uds_index::{Batch, ErrorKind, Index};
 use uds_volume::MemoryStorage;
 
 use crate::common::{
-    BLOCK, assert_holds, create_in, found, memory, open_in, post, post_singly, small, story,
+    BLOCK, assert_holds, clean_only, create_in, found, memory, open_in, post, post_singly, small,
+    story,
 };
 
 const CHAPTERS: u64 = 4;
@@ -70,7 +71,7 @@ fn chapter_numbers_may_be_large() {
 fn chapter_numbers_near_the_end_are_refused() {
     for windows in [LAST_CHAPTER / CHAPTERS, u64::MAX / CHAPTERS - 1, u64::MAX] {
         let storage = Arc::new(MemoryStorage::from_bytes(&image_later_by(windows)));
-        let error = Index::open(storage, &OpenOptions::default()).unwrap_err();
+        let error = Index::open(storage, &clean_only()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotSavedCleanly);
         assert!(story(&error).contains("newest chapter"), "{}", story(&error));
     }

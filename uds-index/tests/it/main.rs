@@ -13,6 +13,7 @@ mod layout;
 mod limits;
 mod model;
 mod power_cuts;
+mod recovery;
 mod regressions;
 mod saves;
 mod slow_reads;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use uds_geometry::{Configuration, LayoutSizes, MemorySize};
-use uds_index::{Batch, CreateOptions, ErrorKind, Index, IndexInfo, OpenOptions, SaveState};
+use uds_index::{Batch, CreateOptions, ErrorKind, Index, IndexInfo, SaveState};
 use uds_volume::sim::{Fault, SimDisk};
 use uds_volume::{CountingStorage, MemoryStorage, Operation, Storage};
 
-use crate::common::{BLOCK, bytes_of, data, memory, name, post, small};
+use crate::common::{BLOCK, bytes_of, clean_only, data, memory, name, post, small};
 
 // Guards an index against a create in its place that cannot succeed.
 #[test]
@@ -63,7 +63,7 @@ fn a_stale_save_of_the_first_chapter_is_refused() {
     let sizes = LayoutSizes::new(&configuration.geometry()).unwrap();
     let second_slot = 2 + sizes.volume_blocks + sizes.save_blocks();
     storage.write_at(second_slot * BLOCK, &[0; 8]).unwrap();
-    let error = Index::open(storage, &OpenOptions::default()).unwrap_err();
+    let error = Index::open(storage, &clean_only()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotSavedCleanly);
 }
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use uds_geometry::{Configuration, LayoutSizes};
-use uds_index::{CreateOptions, Index, IndexInfo, OpenOptions, SaveState, SavedState};
+use uds_index::{CreateOptions, Index, IndexInfo, SaveState, SavedState};
 use uds_volume::MemoryStorage;
 use uds_volume::sim::SimDisk;
 
 use crate::common::{
-    BLOCK, assert_holds, bytes_of, create_in, data, found, memory, name, open_in, post,
+    BLOCK, assert_holds, bytes_of, clean_only, create_in, data, found, memory, name, open_in, post,
     post_singly, scale, small,
 };
 use crate::disks::{Event, Recorder};
@@ -28,7 +28,7 @@ fn create(storage: Arc<Recorder>, configuration: &Configuration) -> Index {
 }
 
 fn open(storage: Arc<Recorder>) -> Index {
-    Index::open(storage, &OpenOptions::default()).unwrap()
+    Index::open(storage, &clean_only()).unwrap()
 }
 
 fn saved(storage: &Arc<Recorder>) -> SavedState {

@@ -1,9 +1,9 @@
 //! An index from its creation over two closes to the end of its window.
 
 use uds_geometry::Configuration;
-use uds_index::{Batch, CreateOptions, Index, OpenOptions};
+use uds_index::{Batch, CreateOptions, Index};
 
-use crate::common::{data, memory, name};
+use crate::common::{clean_only, data, memory, name};
 
 // Guards the whole: records of closed chapters, of the open one, and of chapters that are gone.
 #[test]
@@ -26,7 +26,7 @@ fn fill_close_open_and_wrap() {
     index.close().unwrap();
 
     for _ in 0..2 {
-        let index = Index::open(storage.clone(), &OpenOptions::default()).unwrap();
+        let index = Index::open(storage.clone(), &clean_only()).unwrap();
         for counter in (0..200_000).step_by(7) {
             let expected = (counter >= 3 * 32768).then(|| data(counter, 0));
             let answer = index.query_no_update(name(counter)).unwrap();

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use uds_geometry::{RecordData, VirtualChapter};
-use uds_index::{Batch, CreateOptions, Index, Location, OpenOptions, Statistics};
+use uds_index::{Batch, CreateOptions, Index, Location, Statistics};
 use uds_volume::sim::{Fault, SimDisk};
 use uds_volume::{MemoryStorage, Operation};
 
-use crate::common::{bytes_of, create_in, data, memory, name, post, scale, small};
+use crate::common::{bytes_of, clean_only, create_in, data, memory, name, post, scale, small};
 
 fn index() -> (Arc<MemoryStorage>, Index) {
     let configuration = small(1, 4);
@@ -85,7 +85,7 @@ fn new_and_repeated_posts() {
     assert!(statistics.memory_used > 65536);
     index.close().unwrap();
 
-    let index = Index::open(storage, &OpenOptions::default()).unwrap();
+    let index = Index::open(storage, &clean_only()).unwrap();
     assert_eq!(of_requests(&index), Statistics::default());
     assert_eq!(index.statistics().entries_indexed, 101);
     assert_eq!(index.statistics().entries_discarded, 0);
@@ -126,7 +126,7 @@ fn hits_move_records_and_say_where_they_were() {
     // The moved ones outlive the chapter that they came with.
     post(&index, 1000..1000 + 128 * 3 - 5);
     index.close().unwrap();
-    let index = Index::open(storage, &OpenOptions::default()).unwrap();
+    let index = Index::open(storage, &clean_only()).unwrap();
     assert_eq!(index.statistics().oldest_chapter, VirtualChapter::new(1));
     for (counter, expected) in
         [(0, Some(data(0, 0))), (1, Some(data(1, 0))), (2, Some(data(2, 9))), (3, None), (4, None)]

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use uds_geometry::RecordData;
-use uds_index::{Batch, CreateOptions, Index, OpenOptions, Ticket};
+use uds_index::{Batch, CreateOptions, Index, Ticket};
 use uds_volume::MemoryStorage;
 
 use crate::common::{
-    Random, assert_holds, create_in, data, found, is_known_to_be_unusable, memory, name, open_in,
-    post, scale, small,
+    Random, assert_holds, clean_only, create_in, data, found, is_known_to_be_unusable, memory,
+    name, open_in, post, scale, small,
 };
 
 /// Longer than anything here takes, unless it hangs.
@@ -128,7 +128,7 @@ fn a_completion_may_use_the_index() {
     }
     index.flush().unwrap();
     drop(index);
-    let index = Index::open(storage, &OpenOptions::default()).unwrap();
+    let index = Index::open(storage, &clean_only()).unwrap();
     assert!(index.query(name(1)).unwrap().is_found());
 }
 
@@ -187,7 +187,7 @@ fn a_completion_may_panic() {
     assert_holds(&index, 0..10, 20);
     post(&index, 10..300);
     index.close().unwrap();
-    let index = Index::open(storage, &OpenOptions::default()).unwrap();
+    let index = Index::open(storage, &clean_only()).unwrap();
     assert_holds(&index, 0..300, 350);
 }
 
@@ -342,7 +342,7 @@ fn dropping_is_not_saving() {
         assert!(ticket.is_ready());
         assert!(ticket.wait().answers().all(|answer| answer.unwrap().is_ok()));
         assert_eq!(Arc::strong_count(&storage), 1, "no thread is left");
-        match Index::open(storage, &OpenOptions::default()) {
+        match Index::open(storage, &clean_only()) {
             Ok(index) => {
                 assert_eq!(records, 50);
                 assert_holds(&index, 0..20, 500);
@@ -376,7 +376,7 @@ fn saves_and_flushes_mix_with_requests() {
         }
     });
     index.close().unwrap();
-    let index = Index::open(storage, &OpenOptions::default()).unwrap();
+    let index = Index::open(storage, &clean_only()).unwrap();
     assert_holds(&index, 0..600, 700);
     assert_eq!(index.post(name(1), data(1, 5)).unwrap().data(), Some(data(1, 0)));
 }

@@ -19,6 +19,7 @@ use super::worker::{BATCH_NAMES, Posted, Poster};
 use crate::cli::EstimateArgs;
 use crate::create::{self, Making};
 use crate::exit::{Exit, Failure, complain};
+use crate::recover;
 use crate::size::configuration;
 use crate::stop::Stop;
 use crate::storage::{Shortage, about_file, file_bytes, is_free, shortage};
@@ -56,7 +57,9 @@ impl Target {
                 };
                 create::make(path, &making, stop)?
             }
-            Some(path) => existing(path, arguments).map_err(|failure| about_file(failure, path))?,
+            Some(path) => {
+                existing(path, arguments, stop).map_err(|failure| about_file(failure, path))?
+            }
         };
         let before = index.statistics();
         let path = arguments.index.clone();
@@ -98,7 +101,7 @@ impl Target {
     }
 }
 
-fn existing(path: &Path, arguments: &EstimateArgs) -> Result<Index, Failure> {
+fn existing(path: &Path, arguments: &EstimateArgs, stop: &Stop) -> Result<Index, Failure> {
     let storage: Arc<dyn Storage> = Arc::new(FileStorage::open(path)?);
     // Looked at before anything can change, so that a wrong call leaves no trace.
     let info = IndexInfo::read(Arc::clone(&storage), arguments.offset)?;
@@ -131,7 +134,11 @@ fn existing(path: &Path, arguments: &EstimateArgs) -> Result<Index, Failure> {
             ));
         }
     }
-    Ok(Index::open(storage, &options)?)
+    let index = recover::open(storage, &options, arguments.quiet, stop)?;
+    if let Some(report) = index.recovery() {
+        recover::tell(path, report);
+    }
+    Ok(index)
 }
 
 /// Refuses names that would find nothing in this index, as far as its nonce tells. Other nonces

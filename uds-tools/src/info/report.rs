@@ -153,10 +153,7 @@ impl Report {
             format!("PROBLEM: the index cannot be opened: {reason}.")
         };
         write!(text, "\n{}", units::wrapped(&problem, WIDTH))?;
-        text.push_str(
-            "This version of uds cannot rebuild it. Make a new one in\n\
-             its place with: uds create --force\n",
-        );
+        text.push_str("What is on its volume is not lost: uds rebuild\n");
         Ok(())
     }
 

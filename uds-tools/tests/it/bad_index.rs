@@ -150,22 +150,36 @@ fn a_damaged_save_slot_is_told() {
 fn unusable(uds: &Uds, name: &str, words: &[&str]) {
     let path = uds.path(name);
     let before = fingerprint(&path);
-    uds.write("data/file", &blocks(1..10));
-    uds.run(&["estimate", "--index", name, "data"]).failed(4, &["cannot", "create a new one"]);
     let ran = uds.run(&["info", name]);
     assert_eq!(ran.code, Some(1), "info shows it, and says that something is wrong");
     for line in ran.stdout.lines() {
         assert!(line.len() <= 60, "{line:?}");
     }
     let text = ran.stdout.replace('\n', " ");
-    for word in words.iter().chain(&["cannot rebuild it.", "uds create --force"]) {
+    for word in words.iter().chain(&["uds rebuild"]) {
         assert!(text.contains(word), "{word:?} is not in {}", ran.stdout);
     }
     assert_eq!(fingerprint(&path), before);
 }
 
-// Guards against an index that is opened although it holds nothing that could be opened, and
-// against words about a save that there never was.
+/// Rebuilds an index that has so many sound chapters, after which it is as good as any.
+#[track_caller]
+fn rebuild(uds: &Uds, name: &str, chapters: u64) {
+    let ran = uds.run(&["rebuild", name, "--format", "json"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    let json = ran.json();
+    assert_eq!((&json["was_clean"], &json["chapters"]), (&false.into(), &chapters.into()));
+    assert_eq!((&json["bad_chapters"], &json["stale_pages"]), (&0.into(), &0.into()));
+    assert_eq!(uds.run(&["info", name]).code, Some(0), "it is sound now");
+    let before = fingerprint(&uds.path(name));
+    let ran = uds.run(&["rebuild", name]);
+    assert_eq!(ran.code, Some(0));
+    assert!(ran.stdout.contains("nothing to rebuild"), "{}", ran.stdout);
+    assert_eq!(fingerprint(&uds.path(name)), before);
+}
+
+// Guards against an index that is taken for saved although it never was, against words about a save
+// that there never was, and its rebuild.
 #[test]
 fn an_index_that_was_never_saved() {
     let uds = Uds::new();
@@ -178,9 +192,20 @@ fn an_index_that_was_never_saved() {
     unusable(&uds, "index", &["State      NEVER SAVED", "PROBLEM: ", "it was never saved"]);
     let ran = uds.run(&["info", "index"]);
     assert!(!ran.stdout.contains("last save:"), "{}", ran.stdout);
+    rebuild(&uds, "index", 1);
 }
 
-// Guards against an index that is opened although it was written to after it was saved.
+// Guards the rebuild of what is no index, or somebody else's.
+#[test]
+fn what_is_no_index_is_not_rebuilt() {
+    let uds = Uds::new();
+    uds.write("file", b"something else");
+    uds.run(&["rebuild", "file"]).failed(4, &["there is no index"]);
+    uds.run(&["rebuild", "missing"]).failed(3, &["missing"]);
+}
+
+// Guards against an index that is taken for saved although it was written to after that, its
+// rebuild, and an estimate that goes on with it.
 #[test]
 fn an_index_that_was_not_closed() {
     let uds = Uds::new();
@@ -202,4 +227,14 @@ fn an_index_that_was_not_closed() {
             "PROBLEM: the index was not closed cleanly: chapters were written after",
         ],
     );
+    let copy = uds.path("copy");
+    fs::copy(&path, &copy).unwrap();
+    rebuild(&uds, "index", 2);
+    uds.write("data/file", &blocks(1..10));
+    let ran = uds.run(&["estimate", "--index", "copy", "data"]);
+    assert_eq!(ran.code, Some(0));
+    for word in ["not closed cleanly", "2 chapters recovered", "open chapter are lost"] {
+        assert!(ran.stderr.contains(word), "{}", ran.stderr);
+    }
+    assert_eq!(uds.run(&["info", "copy"]).code, Some(0));
 }

@@ -1,0 +1,64 @@
+//! Putting the names of a group into a zone of the volume index (specification, section 11.9).
+
+use uds_delta_index::Insertion;
+use uds_geometry::{DeltaKey, DeltaListNumber};
+
+use super::Recovery;
+use super::scan::{Group, Placed};
+use crate::IndexError;
+use crate::volume_index::{SubIndexZone, VolumeIndexZone};
+
+/// Puts the names of a group that are a zone's into the zone.
+///
+/// A name whose list is full is left out, and counted there.
+pub(super) fn fill(
+    recovery: &Recovery<'_>,
+    group: &Group,
+    number: usize,
+    zone: &mut VolumeIndexZone,
+) -> Result<(), IndexError> {
+    // The storage is touched where two names have the same place.
+    let _working = recovery.control.work()?;
+    for is_hook in [false, true] {
+        zone.with_part_mut(is_hook, |part| {
+            group.names(number, is_hook).try_for_each(|placed| put(recovery, group, placed, part))
+        })?;
+    }
+    Ok(())
+}
+
+/// Puts one name.
+fn put(
+    recovery: &Recovery<'_>,
+    group: &Group,
+    placed: Placed,
+    part: &mut SubIndexZone,
+) -> Result<(), IndexError> {
+    let chapter = group.chapter_of(placed);
+    let entry = part.seek(DeltaListNumber::new(placed.list), DeltaKey::new(placed.key))?;
+    if entry.chapter.is_none() {
+        // Without an entry of the same place, nothing depends on the name.
+        let _: Insertion = part.put(entry, &Default::default(), chapter)?;
+        return Ok(());
+    }
+    let volume = recovery.volume;
+    let (page, node) = group.place_of(placed);
+    let slot = volume.geometry().physical_chapter(chapter);
+    // It was read before. If it cannot be any more, it cannot be found either.
+    let Ok(record) = volume.read_record(slot, page, node) else { return Ok(()) };
+    let entry = part.get(&record.name)?;
+    let is_its_own = match entry.chapter {
+        // The first in a chapter of several with the same place, or the same name once more.
+        Some(known) if known == chapter => entry.is_collision,
+        Some(known) => {
+            entry.is_collision || matches!(volume.find_record(known, &record.name), Ok(Some(_)))
+        }
+        None => false,
+    };
+    if !is_its_own {
+        let _: Insertion = part.put(entry, &record.name, chapter)?;
+    } else if entry.chapter != Some(chapter) {
+        part.set_chapter(&entry, chapter)?;
+    }
+    Ok(())
+}
