@@ -166,12 +166,13 @@ impl Configuration {
         }
         let records = self.record_pages_per_chapter * (self.bytes_per_page / RECORD_BYTES as u32);
         if (self.sample_rate == 0) != (self.sparse_chapters_per_volume == 0)
+            || self.sample_rate == 1
             || self.sample_rate > records / 2
         {
             return out_of_range(
                 "sample rate",
                 self.sample_rate,
-                "0 for a dense index; for a sparse one at least 1 and at most half the records of \
+                "0 for a dense index; for a sparse one at least 2 and at most half the records of \
                  a chapter",
             );
         }
@@ -288,6 +289,7 @@ mod tests {
             CustomConfiguration { cache_chapters: 0, ..good.clone() },
             CustomConfiguration { cache_chapters: u32::MAX, ..good.clone() },
             CustomConfiguration { sample_rate: 32, ..good.clone() },
+            CustomConfiguration { sample_rate: 1, sparse_chapters_per_volume: 2, ..good.clone() },
             CustomConfiguration { sample_rate: u32::MAX, sparse_chapters_per_volume: 2, ..good },
         ];
         for custom in bad {

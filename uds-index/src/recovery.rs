@@ -6,7 +6,7 @@
 //!
 //! | step | module | in parallel |
 //! |---|---|---|
-//! | probe every slot, find the range of chapters, take their index page map rows | `survey` | slots |
+//! | probe every slot, find the range of chapters, note where their lists are | `survey` | slots |
 //! | read the record pages, place each name, sort by place | `scan` | groups of chapters |
 //! | put the names into the volume index, in order of place | `fill` | zones |
 //!

@@ -22,7 +22,6 @@ use uds_volume::{Volume, VolumeError};
 use super::Engine;
 use super::work::Desk;
 use super::zone::{Sparse, SparseCounts};
-use crate::IndexError;
 use crate::port::{Port, Stall};
 use crate::sync::{Mutant, is_mutated};
 
@@ -37,7 +36,9 @@ impl ChapterIndexSource for VolumeSource<'_> {
         chapter: VirtualChapter,
         pages: &mut Vec<u8>,
     ) -> Result<Option<Vec<IndexPageHeader>>, VolumeError> {
-        self.0.read_chapter_index(chapter, pages)
+        // Every name that the volume index does not know will be looked for in these pages: none
+        // may fail because of what is wrong with them.
+        self.0.read_sound_chapter_index(chapter, pages)
     }
 }
 
@@ -81,6 +82,7 @@ impl Engine {
         oldest: VirtualChapter,
         counted: &mut SparseCounts,
     ) {
+        // Whatever the storage does, the other zones must go on.
         let load = || change.load(chapter, oldest, &VolumeSource(&self.volume));
         let loaded = catch_unwind(AssertUnwindSafe(load));
         let step = change.end();
@@ -96,7 +98,8 @@ impl Engine {
                 false
             }
             Err(_) => {
-                self.poison_with(IndexError::Panicked);
+                counted.failed += 1;
+                tracing::error!("reading the index of sparse chapter {chapter} panicked");
                 false
             }
         };

@@ -127,7 +127,9 @@ impl Zone {
         }
         let Some(hooks) = self.index.hooks() else { return Ok(()) };
         let Some(chapter) = hooks.peek(name)? else { return Ok(()) };
+        // One that was just closed may not be written yet.
         if !self.geometry.is_chapter_sparse(self.oldest, self.newest, chapter)
+            || chapter.next() >= self.newest
             || cache.contains(chapter)
         {
             return Ok(());

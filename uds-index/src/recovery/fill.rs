@@ -6,7 +6,7 @@ use uds_geometry::{DeltaKey, DeltaListNumber};
 use super::Recovery;
 use super::scan::{Group, Placed};
 use crate::IndexError;
-use crate::volume_index::{SubIndexZone, VolumeIndexZone};
+use crate::volume_index::{SubIndexEntry as Entry, SubIndexZone, VolumeIndexZone};
 
 /// Puts the names of a group that are a zone's into the zone.
 ///
@@ -21,31 +21,38 @@ pub(super) fn fill(
     let _working = recovery.control.work()?;
     for is_hook in [false, true] {
         zone.with_part_mut(is_hook, |part| {
-            group.names(number, is_hook).try_for_each(|placed| put(recovery, group, placed, part))
+            let mut last = None;
+            for placed in group.names(number, is_hook) {
+                last = put(recovery, group, placed, part, last.as_ref())?;
+            }
+            Ok::<(), IndexError>(())
         })?;
     }
     Ok(())
 }
 
-/// Puts one name.
+/// Puts one name, the place of which is not before that of `last`. Returns its entry, if that is
+/// of use for the next one.
 fn put(
     recovery: &Recovery<'_>,
     group: &Group,
     placed: Placed,
     part: &mut SubIndexZone,
-) -> Result<(), IndexError> {
+    last: Option<&Entry>,
+) -> Result<Option<Entry>, IndexError> {
     let chapter = group.chapter_of(placed);
-    let entry = part.seek(DeltaListNumber::new(placed.list), DeltaKey::new(placed.key))?;
+    let (list, key) = (DeltaListNumber::new(placed.list), DeltaKey::new(placed.key));
+    let mut entry = part.seek(list, key, last)?;
     if entry.chapter.is_none() {
         // Without an entry of the same place, nothing depends on the name.
-        let _: Insertion = part.put(entry, &Default::default(), chapter)?;
-        return Ok(());
+        let insertion = part.put_first(&mut entry, chapter)?;
+        return Ok((insertion == Insertion::Inserted).then_some(entry));
     }
     let volume = recovery.volume;
     let (page, node) = group.place_of(placed);
     let slot = volume.geometry().physical_chapter(chapter);
     // It was read before. If it cannot be any more, it cannot be found either.
-    let Ok(record) = volume.read_record(slot, page, node) else { return Ok(()) };
+    let Ok(record) = volume.read_record(slot, page, node) else { return Ok(None) };
     let entry = part.get(&record.name)?;
     let is_its_own = match entry.chapter {
         // The first in a chapter of several with the same place, or the same name once more.
@@ -60,5 +67,5 @@ fn put(
     } else if entry.chapter != Some(chapter) {
         part.set_chapter(&entry, chapter)?;
     }
-    Ok(())
+    Ok(None)
 }

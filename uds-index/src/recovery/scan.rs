@@ -20,7 +20,7 @@ use crate::sync::{Arc, Condvar, Mutex, lock, wait};
 use crate::volume_index::VolumeIndexZone;
 
 /// Bytes of all groups together.
-const GROUPS_BYTES: usize = 80 << 20;
+const GROUPS_BYTES: usize = 48 << 20;
 /// Into how many parts the lists of a sub-index zone are divided to sort their names: as many
 /// as fit the processor's cache one by one.
 const BUCKETS: usize = 128;
@@ -236,7 +236,20 @@ impl Reading<'_> {
     ) -> Result<Group, IndexError> {
         let geometry = self.recovery.volume.geometry();
         let zones = usize::from(self.recovery.zones.get());
-        let lane = || [vec![Vec::new(); BUCKETS], vec![Vec::new(); BUCKETS]];
+        // A little more than the names are if they are spread evenly.
+        let parameters = self.recovery.parameters;
+        let names = chapters.len() * geometry.records_per_chapter() as usize;
+        let expected = names / zones / BUCKETS;
+        let capacity = expected + expected / 16 + 8;
+        let samples = parameters.sample_rate as usize;
+        let bucket = |capacity| move || Vec::with_capacity(capacity);
+        let lane = || {
+            let hooks = capacity.checked_div(samples).unwrap_or(0);
+            [
+                (0..BUCKETS).map(|_| bucket(capacity)()).collect::<Vec<_>>(),
+                (0..BUCKETS).map(|_| bucket(hooks)()).collect::<Vec<_>>(),
+            ]
+        };
         let mut group = Group {
             chapters: chapters.to_vec(),
             record_bits: record_bits(geometry),

@@ -154,14 +154,32 @@ impl SubIndexZone {
         self.flush_chapters.fill(self.low);
     }
 
-    /// Looks a place up, whatever name belongs there, without flushing its list.
+    /// Looks a place up, whatever name belongs there, without flushing its list. Where `before`
+    /// is in the same list, not behind the place, the walk begins there.
     pub(crate) fn seek(
         &mut self,
         list: DeltaListNumber,
         key: DeltaKey,
+        before: Option<&Entry>,
     ) -> Result<Entry, IndexError> {
-        let cursor = self.lists.find(list, key, &RecordName::default())?;
+        let name = RecordName::default();
+        let cursor = match before {
+            Some(before) if before.cursor.list() == list => {
+                self.lists.find_from(&before.cursor, key, &name)?
+            }
+            _ => self.lists.find(list, key, &name)?,
+        };
         Ok(self.entry_at(cursor, key))
+    }
+
+    /// Puts an entry at a place where there is none, and leaves `entry` at it.
+    pub(crate) fn put_first(
+        &mut self,
+        entry: &mut Entry,
+        chapter: VirtualChapter,
+    ) -> Result<Insertion, IndexError> {
+        let value = self.value_of(chapter)?;
+        Ok(self.lists.insert(&mut entry.cursor, entry.key, value, None)?)
     }
 
     fn entry_at(&self, cursor: Cursor, key: DeltaKey) -> Entry {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use uds_geometry::{Configuration, Geometry, MemorySize, RecordName};
 use uds_index::{Answer, Batch, CreateOptions, Index, Location, OpenOptions};
-use uds_volume::Operation;
 use uds_volume::sim::{Fault, SimDisk};
+use uds_volume::{Operation, Storage};
 
 use crate::common::{bytes_of, create_in, data, memory, name, open_in, post, small, small_sparse};
 
@@ -233,6 +233,71 @@ fn an_unreadable_sparse_chapter_costs_little() {
         assert_eq!(location(&index, samples[0]), Some(Location::Sparse));
         assert_eq!(location(&index, others[0]), Some(Location::Sparse));
         index.close().unwrap();
+    }
+}
+
+// Guards all names that the volume index does not know against the damaged index of a chapter that
+// none of them is in: it is not brought into the cache.
+#[test]
+fn a_damaged_sparse_chapter_fails_nobody_else() {
+    for (zones, read_threads) in MANNINGS {
+        let configuration = small_sparse(1, 10, 5, 2);
+        let geometry = configuration.geometry();
+        let disk = Arc::new(SimDisk::new(bytes_of(&configuration), 1));
+        let options = creating(zones, read_threads);
+        let index = Index::create(disk.clone(), &configuration, &options).unwrap();
+        let chapters = fill(&index, 0, 9);
+        // The lists of the index page of slot 1, behind its header and offsets.
+        let page = (2 + 1 + u64::from(geometry.pages_per_chapter())) * 4096;
+        disk.write_at(page + 40, &[0; 300]).unwrap();
+        let sample = samples(&geometry, chapters[1].clone()).0[0];
+        let _ = index.query_no_update(name(sample));
+        let statistics = index.statistics();
+        assert_eq!(
+            (statistics.sparse_chapters_cached, statistics.sparse_chapters_unreadable),
+            (0, 1)
+        );
+        for counter in 2_000_000..2_000_500 {
+            assert_eq!(location(&index, counter), None);
+        }
+        for chapter in [&chapters[0], &chapters[3]] {
+            for counter in samples(&geometry, chapter.clone()).0 {
+                assert_eq!(location(&index, counter), Some(Location::Sparse));
+            }
+        }
+    }
+}
+
+// Guards a chapter that was of no use for long, and is passed by for that, when its data comes
+// back: the next samples bring it back too, also where it is still the last that was asked for.
+#[test]
+fn a_chapter_that_was_passed_by_comes_back() {
+    for (zones, read_threads) in MANNINGS {
+        let configuration = small_sparse(8, 10, 5, 32);
+        let geometry = configuration.geometry();
+        let options = creating(zones, read_threads);
+        let index = Index::create(memory(&configuration, 0), &configuration, &options).unwrap();
+        // Small batches, so that the zones keep step.
+        (0..9 * 1024).step_by(32).for_each(|start| post(&index, start..start + 32));
+        let (samples, others) = samples(&geometry, 0..800);
+        assert_eq!(location(&index, samples[0]), Some(Location::Sparse));
+        assert_eq!(location(&index, others[50]), Some(Location::Sparse));
+        // More misses than the cache bears, with no sample among them.
+        let mut batch = Batch::new();
+        let strangers = (1 << 40..).filter(|&counter| !geometry.is_sample(&name(counter)));
+        for counter in strangers.take(70_000) {
+            batch.query_no_update(name(counter));
+        }
+        index.run(&mut batch).unwrap();
+        let found = |counters: &[u64]| {
+            let mut batch = Batch::new();
+            counters.iter().for_each(|&counter| batch.query_no_update(name(counter)));
+            index.run(&mut batch).unwrap();
+            batch.answers().filter(|answer| answer.unwrap().as_ref().unwrap().is_found()).count()
+        };
+        assert_eq!(found(&others[100..200]), 0, "passed by");
+        assert_eq!(location(&index, samples[3]), Some(Location::Sparse));
+        assert_eq!(found(&others[100..200]), 100, "{zones} zones, {read_threads} readers");
     }
 }
 

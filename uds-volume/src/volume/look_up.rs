@@ -92,6 +92,29 @@ impl Volume {
         })
     }
 
+    /// Reads all index pages of a chapter as [`read_chapter_index`](Self::read_chapter_index) does,
+    /// and walks all of their lists: nothing that is looked up in them will fail.
+    ///
+    /// # Errors
+    ///
+    /// As for [`find_record`](Self::find_record).
+    pub fn read_sound_chapter_index(
+        &self,
+        chapter: VirtualChapter,
+        pages: &mut Vec<u8>,
+    ) -> Result<Option<Vec<IndexPageHeader>>, VolumeError> {
+        let Some(headers) = self.read_chapter_index(chapter, pages)? else { return Ok(None) };
+        let slot = self.geometry.physical_chapter(chapter);
+        let page_bytes = self.geometry.bytes_per_page() as usize;
+        let numbered = (0..).map(IndexPageNumber::new).zip(pages.chunks_exact(page_bytes));
+        for ((number, page), header) in numbered.zip(&headers) {
+            let place = self.place(slot, ChapterPage::Index(number));
+            chapter_index::validate(header, page, &self.geometry)
+                .map_err(|source| VolumeError::IndexPage { place, source })?;
+        }
+        Ok(Some(headers))
+    }
+
     /// Forgets a chapter that has left the index: its pages leave the cache, and look-ups in it,
     /// also those under way, find nothing. Does nothing where its slot has a newer chapter.
     pub fn forget_chapter(&self, chapter: VirtualChapter) {
