@@ -18,6 +18,7 @@ mod cursor;
 mod entries;
 mod fill;
 mod insert;
+mod regroup;
 mod remove;
 mod retain;
 mod space;
@@ -28,6 +29,7 @@ pub use check::{InvariantViolation, ZoneCensus};
 pub use cursor::Cursor;
 pub use entries::{DeltaEntry, Entries};
 pub use insert::Insertion;
+pub use regroup::regroup;
 
 use crate::DeltaError;
 use crate::coding::EntryCoding;

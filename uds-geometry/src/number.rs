@@ -131,6 +131,9 @@ impl ZoneCount {
     /// One zone: everything in one place.
     pub const ONE: Self = Self(1);
 
+    /// As many zones as there can be.
+    pub const MAX: Self = Self(MAX_ZONES);
+
     /// A count of zones, or `None` where it is outside `1..=16`.
     #[must_use]
     pub const fn new(count: u8) -> Option<Self> {

@@ -36,10 +36,13 @@ use uds_volume::Volume;
 pub use self::control::{RecoveryControl, RecoveryPhase, RecoveryProgress};
 use crate::IndexError;
 use crate::sync::Arc;
-use crate::volume_index::VolumeIndexZone;
+use crate::volume_index::{VolumeIndexZone, regroup};
 
-/// Threads that read at most.
-const MAX_READERS: usize = 8;
+/// Threads that read at most, and threads that fill zones.
+const MAX_THREADS: usize = 8;
+/// The least memory of a zone that is filled for the sake of another number of zones. Pieces of
+/// this size go back to the system one by one; smaller ones stay with the allocator.
+const LEAST_ZONE_BYTES: u64 = 33 << 20;
 
 /// What a recovery found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,10 +83,10 @@ impl Recovery<'_> {
     pub(crate) fn run(&self) -> Result<(Vec<VolumeIndexZone>, RecoveryReport), IndexError> {
         let _over = self.control.begin();
         let survey = survey::run(self)?;
-        let mut zones = self
-            .zones
+        let filled = self.filled_zones();
+        let mut zones = filled
             .zones()
-            .map(|zone| VolumeIndexZone::new(self.parameters, zone, self.zones))
+            .map(|zone| VolumeIndexZone::new(self.parameters, zone, filled))
             .collect::<Result<Vec<_>, _>>()?;
         for zone in &mut zones {
             zone.begin_replay(survey.range.end);
@@ -100,6 +103,9 @@ impl Recovery<'_> {
         report.unreadable_pages = scanned.unreadable_pages;
         report.stale_pages = scanned.stale_pages;
         report.records = scanned.records;
+        if filled != self.zones {
+            zones = regroup(zones, self.parameters, self.zones)?;
+        }
         for zone in &mut zones {
             // Where memory is short, chapters expire early, as they would have.
             zone.set_open_chapter(survey.range.end);
@@ -107,10 +113,22 @@ impl Recovery<'_> {
         Ok((zones, report))
     }
 
-    /// How many threads read.
-    fn reader_count(&self) -> usize {
-        // One core is for putting names into the index.
-        let cores = available_parallelism().map_or(1, NonZeroUsize::get);
-        cores.saturating_sub(1).clamp(1, MAX_READERS)
+    /// The zones that the volume index is filled in: those that there will be, or more, so that
+    /// every core can fill one.
+    fn filled_zones(&self) -> ZoneCount {
+        let threads = self.thread_count();
+        if usize::from(self.zones.get()) >= threads {
+            return self.zones;
+        }
+        let parts = [Some(&self.parameters.non_hook), self.parameters.hook.as_ref()];
+        let largest = parts.into_iter().flatten().map(|part| part.memory_bytes).max();
+        let most = largest.unwrap_or(0) / LEAST_ZONE_BYTES;
+        let count = (most as usize).clamp(threads, ZoneCount::MAX.get().into());
+        ZoneCount::new(count as u8).unwrap_or(ZoneCount::MAX)
+    }
+
+    /// How many threads do each thing that several can do.
+    fn thread_count(&self) -> usize {
+        available_parallelism().map_or(1, NonZeroUsize::get).min(MAX_THREADS)
     }
 }

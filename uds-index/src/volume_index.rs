@@ -21,6 +21,7 @@
 //! Threads: a zone's part belongs to one thread at a time, but for its samples, which triage looks
 //! up at any time: they have a lock.
 
+mod regroup;
 mod save;
 mod sub_index;
 #[cfg(test)]
@@ -28,6 +29,7 @@ mod sub_index;
 mod tests;
 mod zone;
 
+pub(crate) use self::regroup::regroup;
 pub(crate) use self::save::{Saved, load, save};
 pub(crate) use self::sub_index::{Entry as SubIndexEntry, SubIndexZone};
 pub(crate) use self::zone::{Entry, Hooks, VolumeIndexZone};

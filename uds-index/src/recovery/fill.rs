@@ -8,25 +8,27 @@ use super::scan::{Group, Placed};
 use crate::IndexError;
 use crate::volume_index::{SubIndexEntry as Entry, SubIndexZone, VolumeIndexZone};
 
-/// Puts the names of a group that are a zone's into the zone.
+/// Puts the names of a group that are those of some zones into these.
 ///
 /// A name whose list is full is left out, and counted there.
 pub(super) fn fill(
     recovery: &Recovery<'_>,
     group: &Group,
-    number: usize,
-    zone: &mut VolumeIndexZone,
+    zones: &mut [(usize, &mut VolumeIndexZone)],
 ) -> Result<(), IndexError> {
     // The storage is touched where two names have the same place.
-    let _working = recovery.control.work()?;
-    for is_hook in [false, true] {
-        zone.with_part_mut(is_hook, |part| {
-            let mut last = None;
-            for placed in group.names(number, is_hook) {
-                last = put(recovery, group, placed, part, last.as_ref())?;
-            }
-            Ok::<(), IndexError>(())
-        })?;
+    let mut working = recovery.control.work()?;
+    for (number, zone) in zones {
+        working.pass()?;
+        for is_hook in [false, true] {
+            zone.with_part_mut(is_hook, |part| {
+                let mut last = None;
+                for placed in group.names(*number, is_hook) {
+                    last = put(recovery, group, placed, part, last.as_ref())?;
+                }
+                Ok::<(), IndexError>(())
+            })?;
+        }
     }
     Ok(())
 }

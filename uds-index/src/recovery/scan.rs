@@ -6,7 +6,10 @@
 //! groups than readers and one.
 
 use std::ops::Range;
-use uds_geometry::{Geometry, RecordName, RecordPageNumber, VirtualChapter, bits_per};
+use uds_geometry::{
+    Geometry, RecordName, RecordPageNumber, SubIndexParameters, VirtualChapter, ZoneCount, ZoneId,
+    bits_per,
+};
 use uds_volume::records_of_page;
 
 use super::control::Working;
@@ -20,10 +23,10 @@ use crate::sync::{Arc, Condvar, Mutex, lock, wait};
 use crate::volume_index::VolumeIndexZone;
 
 /// Bytes of all groups together.
-const GROUPS_BYTES: usize = 48 << 20;
+const GROUPS_BYTES: usize = 44 << 20;
 /// Into how many parts the lists of a sub-index zone are divided to sort their names: as many
 /// as fit the processor's cache one by one.
-const BUCKETS: usize = 128;
+const BUCKETS: u32 = 64;
 /// Names of a page that are looked up in the chapter's index, to see whether the page is the one
 /// that the index describes.
 const NAMES_CHECKED: usize = 8;
@@ -45,13 +48,56 @@ impl Scanned {
 }
 
 /// A name of a chapter: where it belongs, and where it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Placed {
     pub(super) list: u32,
     pub(super) key: u32,
-    /// The number of the chapter in its group, then that of the record in the chapter: names with
-    /// the same place come in the order of the chapters.
+    /// The number of the chapter in its group, then that of the record in the chapter.
     locator: u32,
+}
+
+/// The names of some neighbouring lists, each packed into 64 bits: the list's number among them,
+/// then the key, then the locator. In the order of these numbers, names with the same place come
+/// in the order of the chapters.
+#[derive(Default)]
+struct Bucket {
+    first_list: u32,
+    names: Vec<u64>,
+}
+
+/// How the names of a sub-index are packed.
+#[derive(Clone, Copy, Debug)]
+struct Packing {
+    lists_per_zone: u32,
+    lists_per_bucket: u32,
+    key_bits: u32,
+    locator_bits: u32,
+}
+
+impl Packing {
+    fn new(parameters: &SubIndexParameters, zones: ZoneCount) -> Self {
+        let lists_per_zone = parameters.lists_per_zone(zones);
+        let lists_per_bucket = lists_per_zone.div_ceil(BUCKETS);
+        let key_bits = parameters.address_bits;
+        let list_bits = bits_per(u64::from(lists_per_bucket) - 1);
+        let locator_bits = 64 - key_bits - list_bits;
+        Self { lists_per_zone, lists_per_bucket, key_bits, locator_bits: locator_bits.min(32) }
+    }
+
+    fn pack(self, placed: Placed, first_list: u32) -> u64 {
+        let list = u64::from(placed.list - first_list) << self.key_bits | u64::from(placed.key);
+        list << self.locator_bits | u64::from(placed.locator)
+    }
+
+    fn unpack(self, packed: u64, first_list: u32) -> Placed {
+        let low = |number: u64, bits: u32| (number & ((1 << bits) - 1)) as u32;
+        let place = packed >> self.locator_bits;
+        Placed {
+            list: first_list + (place >> self.key_bits) as u32,
+            key: low(place, self.key_bits),
+            locator: low(packed, self.locator_bits),
+        }
+    }
 }
 
 /// Some chapters that follow one another, and their names by place.
@@ -59,8 +105,10 @@ pub(super) struct Group {
     chapters: Vec<VirtualChapter>,
     record_bits: u32,
     records_per_page: u32,
-    /// For each zone, the names that are no samples, and those that are: bucket by bucket.
-    lanes: Vec<[Vec<Vec<Placed>>; 2]>,
+    /// How the names that are no samples are packed, and those that are.
+    packings: [Packing; 2],
+    /// For each zone the same two, bucket by bucket.
+    lanes: Vec<[Vec<Bucket>; 2]>,
 }
 
 impl Group {
@@ -78,7 +126,11 @@ impl Group {
 
     /// The names of a zone in order of place.
     pub(super) fn names(&self, zone: usize, is_hook: bool) -> impl Iterator<Item = Placed> + '_ {
-        self.lanes[zone][usize::from(is_hook)].iter().flatten().copied()
+        let packing = self.packings[usize::from(is_hook)];
+        self.lanes[zone][usize::from(is_hook)].iter().flat_map(move |bucket| {
+            let unpack = move |&packed| packing.unpack(packed, bucket.first_list);
+            bucket.names.iter().map(unpack)
+        })
     }
 }
 
@@ -136,8 +188,8 @@ pub(super) fn run(
     zones: &mut [VolumeIndexZone],
 ) -> Result<Scanned, IndexError> {
     recovery.control.enter_phase(RecoveryPhase::Reading, survey.chapters.len() as u64);
-    let readers = recovery.reader_count();
-    let size = group_size(recovery.volume.geometry(), readers + 1);
+    let threads = recovery.thread_count();
+    let size = group_size(recovery, threads + 1);
     let reading = Reading {
         recovery,
         range: survey.range.clone(),
@@ -145,15 +197,20 @@ pub(super) fn run(
         taken: AtomicUsize::new(0),
         turns: Turns::default(),
     };
+    let mut shares: Vec<Vec<(usize, &mut VolumeIndexZone)>> = Vec::new();
+    shares.resize_with(threads, Vec::new);
+    for (number, zone) in zones.iter_mut().enumerate() {
+        shares[number % threads].push((number, zone));
+    }
     std::thread::scope(|scope| {
         let mut senders = Vec::new();
         let mut fillers = Vec::new();
-        for (number, zone) in zones.iter_mut().enumerate() {
+        for mut share in shares {
             // Rendezvous: a group that waits in a queue is memory that somebody pays for.
             let (sender, receiver) = sync_channel::<Arc<Group>>(0);
             senders.push(sender);
             fillers.push(scope.spawn(move || {
-                receiver.iter().try_for_each(|group| fill(recovery, &group, number, zone))
+                receiver.iter().try_for_each(|group| fill(recovery, &group, &mut share))
             }));
         }
         let senders: Arc<[SyncSender<Arc<Group>>]> = senders.into();
@@ -161,7 +218,7 @@ pub(super) fn run(
             let (reading, senders) = (&reading, Arc::clone(&senders));
             scope.spawn(move || reading.read(&senders))
         };
-        let threads: Vec<_> = (0..readers).map(|_| read()).collect();
+        let threads: Vec<_> = (0..threads).map(|_| read()).collect();
         drop(senders);
         let mut all = Scanned::default();
         let mut outcome = Ok(());
@@ -180,10 +237,20 @@ pub(super) fn run(
 }
 
 /// How many chapters there are in a group, if there may be so many groups.
-fn group_size(geometry: &Geometry, groups: usize) -> usize {
-    let bytes = geometry.records_per_chapter() as usize * size_of::<Placed>();
-    let most = 1_usize << (32 - record_bits(geometry)).min(20);
-    (GROUPS_BYTES / groups / bytes).clamp(1, most)
+fn group_size(recovery: &Recovery<'_>, groups: usize) -> usize {
+    let geometry = recovery.volume.geometry();
+    let bytes = geometry.records_per_chapter() as usize * size_of::<u64>();
+    let locator_bits = packings(recovery).map(|packing| packing.locator_bits);
+    let [a, b] = locator_bits.map(|bits| bits.saturating_sub(record_bits(geometry)));
+    (GROUPS_BYTES / groups / bytes).clamp(1, 1 << a.min(b).min(20))
+}
+
+/// How the names that are no samples are packed, and those that are.
+fn packings(recovery: &Recovery<'_>) -> [Packing; 2] {
+    let zones = recovery.filled_zones();
+    let packing = |part| Packing::new(part, zones);
+    let non_hook = packing(&recovery.parameters.non_hook);
+    [non_hook, recovery.parameters.hook.as_ref().map_or(non_hook, packing)]
 }
 
 fn record_bits(geometry: &Geometry) -> u32 {
@@ -235,26 +302,14 @@ impl Reading<'_> {
         scanned: &mut Scanned,
     ) -> Result<Group, IndexError> {
         let geometry = self.recovery.volume.geometry();
-        let zones = usize::from(self.recovery.zones.get());
-        // A little more than the names are if they are spread evenly.
-        let parameters = self.recovery.parameters;
-        let names = chapters.len() * geometry.records_per_chapter() as usize;
-        let expected = names / zones / BUCKETS;
-        let capacity = expected + expected / 16 + 8;
-        let samples = parameters.sample_rate as usize;
-        let bucket = |capacity| move || Vec::with_capacity(capacity);
-        let lane = || {
-            let hooks = capacity.checked_div(samples).unwrap_or(0);
-            [
-                (0..BUCKETS).map(|_| bucket(capacity)()).collect::<Vec<_>>(),
-                (0..BUCKETS).map(|_| bucket(hooks)()).collect::<Vec<_>>(),
-            ]
-        };
+        let packings = packings(self.recovery);
+        let filled = self.recovery.filled_zones();
         let mut group = Group {
             chapters: chapters.to_vec(),
             record_bits: record_bits(geometry),
             records_per_page: geometry.records_per_page(),
-            lanes: (0..zones).map(|_| lane()).collect(),
+            packings,
+            lanes: filled.zones().map(|zone| self.lane(zone, chapters.len())).collect(),
         };
         for (number, &chapter) in (0..).zip(chapters) {
             working.pass()?;
@@ -262,7 +317,7 @@ impl Reading<'_> {
             self.recovery.control.step();
         }
         for buckets in group.lanes.iter_mut().flatten() {
-            buckets.iter_mut().for_each(|bucket| bucket.sort_unstable());
+            buckets.iter_mut().for_each(|bucket| bucket.names.sort_unstable());
         }
         Ok(group)
     }
@@ -315,13 +370,40 @@ impl Reading<'_> {
     fn place(&self, group: &mut Group, name: &RecordName, locator: u32) {
         let parameters = self.recovery.parameters;
         let hook = parameters.hook_of(name);
-        let part = hook.unwrap_or(&parameters.non_hook);
-        let (list, key) = part.locate(name);
-        let per_zone = part.lists_per_zone(self.recovery.zones);
-        let (zone, within) = (list.get() / per_zone, list.get() % per_zone);
-        let bucket = (u64::from(within) * BUCKETS as u64 / u64::from(per_zone)) as usize;
+        let (list, key) = hook.unwrap_or(&parameters.non_hook).locate(name);
+        let packing = group.packings[usize::from(hook.is_some())];
+        let (zone, within) =
+            (list.get() / packing.lists_per_zone, list.get() % packing.lists_per_zone);
         let lane = &mut group.lanes[zone as usize][usize::from(hook.is_some())];
-        lane[bucket].push(Placed { list: list.get(), key: key.get(), locator });
+        let bucket = &mut lane[(within / packing.lists_per_bucket) as usize];
+        let placed = Placed { list: list.get(), key: key.get(), locator };
+        bucket.names.push(packing.pack(placed, bucket.first_list));
+    }
+
+    /// Room for the names of so many chapters in a zone: a little more than there are if they
+    /// are spread evenly.
+    fn lane(&self, zone: ZoneId, chapters: usize) -> [Vec<Bucket>; 2] {
+        let geometry = self.recovery.volume.geometry();
+        let parameters = self.recovery.parameters;
+        let names = chapters as u64 * u64::from(geometry.records_per_chapter());
+        let packings = packings(self.recovery);
+        let samples = names.checked_div(parameters.sample_rate.into());
+        let counts = [names, samples.unwrap_or(0)];
+        let lists = [Some(&parameters.non_hook), parameters.hook.as_ref()];
+        std::array::from_fn(|part| {
+            let (packing, Some(parameters)) = (packings[part], lists[part]) else {
+                return Vec::new();
+            };
+            let share = u64::from(packing.lists_per_bucket) * counts[part];
+            let expected = share / u64::from(parameters.list_count);
+            let capacity = (expected + expected / 16 + 8) as usize;
+            let first = u32::from(zone.get()) * packing.lists_per_zone;
+            let bucket = |number| Bucket {
+                first_list: first + number * packing.lists_per_bucket,
+                names: Vec::with_capacity(capacity),
+            };
+            (0..BUCKETS).map(bucket).collect()
+        })
     }
 }
 

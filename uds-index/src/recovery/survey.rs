@@ -43,9 +43,8 @@ pub(super) fn run(recovery: &Recovery<'_>) -> Result<Survey, IndexError> {
     };
     let mut probed = Vec::new();
     std::thread::scope(|scope| {
-        // One more than reads records later: nobody has anything else to do now.
         let threads: Vec<_> =
-            (0..=recovery.reader_count()).map(|_| scope.spawn(probe_some)).collect();
+            (0..recovery.thread_count()).map(|_| scope.spawn(probe_some)).collect();
         for thread in threads {
             probed.extend(thread.join().map_err(|_| IndexError::Panicked)??);
         }

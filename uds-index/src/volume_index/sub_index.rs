@@ -79,6 +79,10 @@ impl SubIndexZone {
         &self.lists
     }
 
+    pub(super) fn into_lists(self) -> DeltaZone {
+        self.lists
+    }
+
     pub(super) fn window(&self) -> (u64, u64) {
         (self.low, self.high)
     }

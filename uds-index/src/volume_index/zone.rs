@@ -7,7 +7,7 @@ use uds_geometry::{
 
 use super::sub_index::{self, SubIndexZone};
 use crate::IndexError;
-use crate::sync::{Arc, Mutex, MutexGuard, lock};
+use crate::sync::{Arc, Mutex, MutexGuard, into_inner, lock};
 
 /// One zone of a volume index.
 #[derive(Debug)]
@@ -74,6 +74,18 @@ impl VolumeIndexZone {
     ) -> Self {
         let hook = hook.map(|hook| Hooks(Arc::new(Mutex::new(hook))));
         Self { parameters: Arc::clone(parameters), non_hook, hook }
+    }
+
+    /// The zone's parts, where nobody else has its samples.
+    pub(super) fn into_parts(self) -> Result<(SubIndexZone, Option<SubIndexZone>), IndexError> {
+        let hook = match self.hook {
+            Some(Hooks(hook)) => {
+                let hook = Arc::into_inner(hook).ok_or(IndexError::Panicked)?;
+                Some(into_inner(hook))
+            }
+            None => None,
+        };
+        Ok((self.non_hook, hook))
     }
 
     /// The zone's samples, where the index is sparse.
