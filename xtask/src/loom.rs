@@ -79,7 +79,7 @@ pub(crate) fn run_models(
 fn command(workspace: &Workspace, package: &str, filter: Option<&str>, preemptions: u32) -> Cmd {
     let given = std::env::var("RUSTFLAGS").unwrap_or_default();
     let target = workspace.target_directory.join("loom");
-    Cmd::cargo(&workspace.root, ["test", "--release", "--lib", "--package", package])
+    Cmd::cargo(&workspace.root, ["test", "--profile", "models", "--lib", "--package", package])
         .args(["--target-dir".as_ref(), target.as_os_str()])
         .args(["--", filter.unwrap_or("::models::"), "--nocapture"])
         .env("RUSTFLAGS", format!("{given} --cfg uds_loom").trim_start())
