@@ -11,5 +11,6 @@ mod exact_count;
 mod index_file;
 mod info;
 mod interrupt;
+mod kills;
 mod sparse;
 mod support;
