@@ -50,5 +50,5 @@ pub use page::IndexPageHeader;
 pub use save::{ListTag, Restoration, SavedZone, read_guard, write_guard};
 pub use zone::{
     Cursor, DeltaEntry, DeltaStatistics, DeltaZone, Entries, Insertion, InvariantViolation,
-    MAX_LIST_BITS, ZoneCensus, ZoneConfiguration, regroup,
+    MAX_LIST_BITS, MergeScratch, ZoneCensus, ZoneConfiguration, regroup,
 };

@@ -18,6 +18,7 @@ mod cursor;
 mod entries;
 mod fill;
 mod insert;
+mod merge;
 mod regroup;
 mod remove;
 mod retain;
@@ -29,6 +30,7 @@ pub use check::{InvariantViolation, ZoneCensus};
 pub use cursor::Cursor;
 pub use entries::{DeltaEntry, Entries};
 pub use insert::Insertion;
+pub use merge::MergeScratch;
 pub use regroup::regroup;
 
 use crate::DeltaError;

@@ -31,5 +31,5 @@ mod zone;
 
 pub(crate) use self::regroup::regroup;
 pub(crate) use self::save::{Saved, load, save};
-pub(crate) use self::sub_index::{Entry as SubIndexEntry, SubIndexZone};
+pub(crate) use self::sub_index::SubIndexZone;
 pub(crate) use self::zone::{Entry, Hooks, VolumeIndexZone};

@@ -76,44 +76,6 @@ impl DeltaZone {
         let header = &self.headers[index];
         let hint = header.hint();
         let mark = if key.get() > hint.key { hint } else { Mark::default() };
-        self.find_at(index, list, mark, key, name)
-    }
-
-    /// Looks for a key as [`find`](Self::find) does, from a cursor on that is at a smaller key of
-    /// the same list, or at the same: many keys that are looked for in ascending order take one
-    /// walk together.
-    ///
-    /// # Errors
-    ///
-    /// As [`find`](Self::find). A cursor that is stale, or of no use, is no error: the walk then
-    /// begins where it would have without it.
-    #[inline]
-    pub fn find_from(
-        &mut self,
-        cursor: &Cursor,
-        key: DeltaKey,
-        name: &RecordName,
-    ) -> Result<Cursor, DeltaError> {
-        let list = cursor.list;
-        let position = &cursor.position;
-        let is_of_use = cursor.is_at_entry() && !position.is_collision && position.key <= key.get();
-        let (Ok(index), true) = (self.checked_index(cursor), is_of_use) else {
-            return self.find(list, key, name);
-        };
-        let mark = Mark { offset: position.offset, key: position.previous_key() };
-        self.find_at(index, list, mark, key, name)
-    }
-
-    /// Looks for a key from a mark on.
-    #[inline]
-    fn find_at(
-        &mut self,
-        index: usize,
-        list: DeltaListNumber,
-        mark: Mark,
-        key: DeltaKey,
-        name: &RecordName,
-    ) -> Result<Cursor, DeltaError> {
         let view = self.view(index);
         let head = view.seek(mark, key.get()).map_err(|defect| defect.in_list(list))?;
         let position = if !head.is_at_end && head.key == key.get() {

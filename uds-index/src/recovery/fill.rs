@@ -1,60 +1,92 @@
-//! Putting the names of a group into a zone of the volume index (specification, section 11.9).
+//! Putting the names of a group into zones of the volume index (specification, section 11.9).
 
-use uds_delta_index::Insertion;
+use uds_delta_index::{Insertion, MergeScratch};
 use uds_geometry::{DeltaKey, DeltaListNumber};
 
 use super::Recovery;
 use super::scan::{Group, Placed};
 use crate::IndexError;
-use crate::volume_index::{SubIndexEntry as Entry, SubIndexZone, VolumeIndexZone};
+use crate::volume_index::{SubIndexZone, VolumeIndexZone};
 
-/// Puts the names of a group that are those of some zones into these.
-///
-/// A name whose list is full is left out, and counted there.
-pub(super) fn fill(
-    recovery: &Recovery<'_>,
-    group: &Group,
-    zones: &mut [(usize, &mut VolumeIndexZone)],
-) -> Result<(), IndexError> {
-    // The storage is touched where two names have the same place.
-    let mut working = recovery.control.work()?;
-    for (number, zone) in zones {
-        working.pass()?;
-        for is_hook in [false, true] {
-            zone.with_part_mut(is_hook, |part| {
-                let mut last = None;
-                for placed in group.names(*number, is_hook) {
-                    last = put(recovery, group, placed, part, last.as_ref())?;
-                }
-                Ok::<(), IndexError>(())
-            })?;
-        }
-    }
-    Ok(())
+/// Puts names into zones, list by list.
+pub(super) struct Filler<'a> {
+    recovery: &'a Recovery<'a>,
+    scratch: MergeScratch,
+    /// The names of the list at hand, and their entries.
+    names: Vec<Placed>,
+    entries: Vec<(DeltaKey, u32)>,
 }
 
-/// Puts one name, the place of which is not before that of `last`. Returns its entry, if that is
-/// of use for the next one.
+impl<'a> Filler<'a> {
+    pub(super) fn new(recovery: &'a Recovery<'a>) -> Self {
+        let scratch = MergeScratch::default();
+        Self { recovery, scratch, names: Vec::new(), entries: Vec::new() }
+    }
+
+    /// Puts the names of a group that are those of some zones into these.
+    ///
+    /// A name whose list is full is left out, and counted there.
+    pub(super) fn fill(
+        &mut self,
+        group: &Group,
+        zones: &mut [(usize, &mut VolumeIndexZone)],
+    ) -> Result<(), IndexError> {
+        // The storage is touched where two names have the same place.
+        let mut working = self.recovery.control.work()?;
+        for (number, zone) in zones {
+            working.pass()?;
+            for is_hook in [false, true] {
+                zone.with_part_mut(is_hook, |part| {
+                    for placed in group.names(*number, is_hook) {
+                        if self.names.last().is_some_and(|last| last.list != placed.list) {
+                            self.fill_list(group, part)?;
+                        }
+                        let value = part.value_of(group.chapter_of(placed))?;
+                        self.entries.push((DeltaKey::new(placed.key), value));
+                        self.names.push(placed);
+                    }
+                    self.fill_list(group, part)
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the names of one list.
+    fn fill_list(&mut self, group: &Group, part: &mut SubIndexZone) -> Result<(), IndexError> {
+        let Some(first) = self.names.first() else { return Ok(()) };
+        let list = DeltaListNumber::new(first.list);
+        match part.merge(list, &self.entries, &mut self.scratch)? {
+            Some(left_out) => {
+                for &position in left_out {
+                    put(self.recovery, group, self.names[position], part)?;
+                }
+            }
+            None => {
+                for &placed in &self.names {
+                    put(self.recovery, group, placed, part)?;
+                }
+            }
+        }
+        self.names.clear();
+        self.entries.clear();
+        Ok(())
+    }
+}
+
+/// Puts one name whose place may be taken.
 fn put(
     recovery: &Recovery<'_>,
     group: &Group,
     placed: Placed,
     part: &mut SubIndexZone,
-    last: Option<&Entry>,
-) -> Result<Option<Entry>, IndexError> {
-    let chapter = group.chapter_of(placed);
-    let (list, key) = (DeltaListNumber::new(placed.list), DeltaKey::new(placed.key));
-    let mut entry = part.seek(list, key, last)?;
-    if entry.chapter.is_none() {
-        // Without an entry of the same place, nothing depends on the name.
-        let insertion = part.put_first(&mut entry, chapter)?;
-        return Ok((insertion == Insertion::Inserted).then_some(entry));
-    }
+) -> Result<(), IndexError> {
     let volume = recovery.volume;
+    let chapter = group.chapter_of(placed);
     let (page, node) = group.place_of(placed);
     let slot = volume.geometry().physical_chapter(chapter);
     // It was read before. If it cannot be any more, it cannot be found either.
-    let Ok(record) = volume.read_record(slot, page, node) else { return Ok(None) };
+    let Ok(record) = volume.read_record(slot, page, node) else { return Ok(()) };
     let entry = part.get(&record.name)?;
     let is_its_own = match entry.chapter {
         // The first in a chapter of several with the same place, or the same name once more.
@@ -69,5 +101,5 @@ fn put(
     } else if entry.chapter != Some(chapter) {
         part.set_chapter(&entry, chapter)?;
     }
-    Ok(None)
+    Ok(())
 }

@@ -13,7 +13,7 @@ use uds_geometry::{
 use uds_volume::records_of_page;
 
 use super::control::Working;
-use super::fill::fill;
+use super::fill::Filler;
 use super::survey::Survey;
 use super::{Recovery, RecoveryPhase};
 use crate::IndexError;
@@ -23,7 +23,7 @@ use crate::sync::{Arc, Condvar, Mutex, lock, wait};
 use crate::volume_index::VolumeIndexZone;
 
 /// Bytes of all groups together.
-const GROUPS_BYTES: usize = 44 << 20;
+const GROUPS_BYTES: usize = 60 << 20;
 /// Into how many parts the lists of a sub-index zone are divided to sort their names: as many
 /// as fit the processor's cache one by one.
 const BUCKETS: u32 = 64;
@@ -189,7 +189,10 @@ pub(super) fn run(
 ) -> Result<Scanned, IndexError> {
     recovery.control.enter_phase(RecoveryPhase::Reading, survey.chapters.len() as u64);
     let threads = recovery.thread_count();
-    let size = group_size(recovery, threads + 1);
+    // Reading takes less time than filling, and every reader has a group in hand: the fewer there
+    // are, the larger can groups be, and the less often is each list walked.
+    let readers = threads.div_ceil(2);
+    let size = group_size(recovery, readers + 1);
     let reading = Reading {
         recovery,
         range: survey.range.clone(),
@@ -210,7 +213,8 @@ pub(super) fn run(
             let (sender, receiver) = sync_channel::<Arc<Group>>(0);
             senders.push(sender);
             fillers.push(scope.spawn(move || {
-                receiver.iter().try_for_each(|group| fill(recovery, &group, &mut share))
+                let mut filler = Filler::new(recovery);
+                receiver.iter().try_for_each(|group| filler.fill(&group, &mut share))
             }));
         }
         let senders: Arc<[SyncSender<Arc<Group>>]> = senders.into();
@@ -218,7 +222,7 @@ pub(super) fn run(
             let (reading, senders) = (&reading, Arc::clone(&senders));
             scope.spawn(move || reading.read(&senders))
         };
-        let threads: Vec<_> = (0..threads).map(|_| read()).collect();
+        let threads: Vec<_> = (0..readers).map(|_| read()).collect();
         drop(senders);
         let mut all = Scanned::default();
         let mut outcome = Ok(());

@@ -1,6 +1,8 @@
 //! One zone of a sub-index: look-up, flushing, expiry (specification, sections 9.2 to 9.5).
 
-use uds_delta_index::{Cursor, DeltaStatistics, DeltaZone, Insertion, ZoneConfiguration};
+use uds_delta_index::{
+    Cursor, DeltaStatistics, DeltaZone, Insertion, MergeScratch, ZoneConfiguration,
+};
 use uds_geometry::{
     DeltaKey, DeltaListNumber, RecordName, SubIndexParameters, VirtualChapter, ZoneCount, ZoneId,
 };
@@ -158,32 +160,15 @@ impl SubIndexZone {
         self.flush_chapters.fill(self.low);
     }
 
-    /// Looks a place up, whatever name belongs there, without flushing its list. Where `before`
-    /// is in the same list, not behind the place, the walk begins there.
-    pub(crate) fn seek(
+    /// Puts entries at places of one list, in ascending order, where there are none yet. Returns
+    /// the positions of those whose places are taken; `None` where they do not fit together.
+    pub(crate) fn merge<'a>(
         &mut self,
         list: DeltaListNumber,
-        key: DeltaKey,
-        before: Option<&Entry>,
-    ) -> Result<Entry, IndexError> {
-        let name = RecordName::default();
-        let cursor = match before {
-            Some(before) if before.cursor.list() == list => {
-                self.lists.find_from(&before.cursor, key, &name)?
-            }
-            _ => self.lists.find(list, key, &name)?,
-        };
-        Ok(self.entry_at(cursor, key))
-    }
-
-    /// Puts an entry at a place where there is none, and leaves `entry` at it.
-    pub(crate) fn put_first(
-        &mut self,
-        entry: &mut Entry,
-        chapter: VirtualChapter,
-    ) -> Result<Insertion, IndexError> {
-        let value = self.value_of(chapter)?;
-        Ok(self.lists.insert(&mut entry.cursor, entry.key, value, None)?)
+        entries: &[(DeltaKey, u32)],
+        scratch: &'a mut MergeScratch,
+    ) -> Result<Option<&'a [usize]>, IndexError> {
+        Ok(self.lists.merge(list, entries, scratch)?)
     }
 
     fn entry_at(&self, cursor: Cursor, key: DeltaKey) -> Entry {
@@ -257,7 +242,8 @@ impl SubIndexZone {
         Ok(self.lists.remove(&mut entry.cursor)?)
     }
 
-    fn value_of(&self, chapter: VirtualChapter) -> Result<u32, IndexError> {
+    /// What is stored for a chapter.
+    pub(crate) fn value_of(&self, chapter: VirtualChapter) -> Result<u32, IndexError> {
         if !(self.low..=self.high).contains(&chapter.get()) {
             return Err(IndexError::OutsideWindow {
                 chapter,
