@@ -12,8 +12,17 @@ use crate::workspace::Workspace;
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// Parts of the names of the tests that run under the sanitizers: those with threads.
-const TESTS: [&str; 8] =
-    ["cache", "conformance", "read_queue", "readers", "slow_reads", "sparse", "stress", "threads"];
+const TESTS: [&str; 9] = [
+    "cache",
+    "conformance",
+    "read_queue",
+    "readers",
+    "recovery",
+    "slow_reads",
+    "sparse",
+    "stress",
+    "threads",
+];
 
 /// The tests that Miri runs: those of the cache's `unsafe` that it can do in a minute.
 const MIRI_TESTS: [&str; 3] = ["cache::tests::forgotten", "cache::tests::a_", "read_queue"];
