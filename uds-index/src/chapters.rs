@@ -264,6 +264,12 @@ impl<P, D> Chapters<P, D> {
         lock(&self.state).discard = Some(discard);
     }
 
+    /// Puts what must be discarded on another storage in the place of what had to be. As
+    /// [`arm_discard`](Self::arm_discard).
+    pub(crate) fn replace_discard(&self, discard: Option<D>) {
+        lock(&self.state).discard = discard;
+    }
+
     /// Whether the latest save still stands: no chapter was written after it.
     pub(crate) fn save_stands(&self) -> bool {
         lock(&self.state).discard.is_some()

@@ -22,6 +22,7 @@
 
 mod close;
 mod launch;
+mod lifecycle;
 mod meetings;
 mod returns;
 mod saving;
@@ -49,7 +50,9 @@ use crate::layout::{DiscardPlace, Layout};
 use crate::open_chapter::OpenChapter;
 use crate::port::{Port, Stall};
 use crate::recovery::{Recovery, RecoveryControl, RecoveryReport};
+use crate::session::Session;
 use crate::statistics::Statistics;
+use crate::switch::Switch;
 use crate::sync::{Arc, Mutex, lock};
 use crate::volume_index::VolumeIndexZone;
 use crate::{IndexError, OpenMode};
@@ -101,6 +104,9 @@ pub(crate) struct Engine {
     seats: Box<[Seat]>,
     chapters: Chapters<Arc<OpenChapter>, DiscardPlace>,
     gate: Arc<Gate>,
+    session: Session,
+    /// What the layout and the volume are on.
+    storage: Arc<Switch>,
     triage: Option<Triage>,
     /// Held while the index is saved.
     layout: Mutex<Layout>,
@@ -116,11 +122,13 @@ struct Contents {
     is_saved: bool,
 }
 
-/// How an index is to be worked with.
-#[derive(Clone, Copy, Debug)]
+/// How an index is to be worked with, and on what.
+#[derive(Debug)]
 pub(crate) struct Manning {
     pub(crate) zones: ZoneCount,
     pub(crate) read_threads: usize,
+    /// What the layout is on.
+    pub(crate) storage: Arc<Switch>,
 }
 
 impl Engine {

@@ -168,6 +168,32 @@ pub enum IndexError {
     /// The recovery of the index was ended before it was done.
     #[error("the recovery of the index was given up; the storage is as it was")]
     Abandoned,
+    /// The index is suspended, or another thread suspends or resumes it.
+    #[error("the index is suspended, or about to be: resume it first")]
+    Suspended,
+    /// The storage of an index that is not suspended was to be replaced.
+    #[error("the index is not suspended: suspend it before it goes over to another storage")]
+    NotSuspended,
+    /// The storage that an index was to go over to has another index.
+    #[error(
+        "the other storage has another index: its volume has nonce {found}, not {wanted}. Copy \
+         the index to it while it is suspended"
+    )]
+    OtherIndex {
+        /// The nonce of the volume there.
+        found: Nonce,
+        /// The nonce of the volume of the index.
+        wanted: Nonce,
+    },
+    /// The storage that an index was to go over to lacks a chapter.
+    #[error(
+        "the other storage lacks chapter {chapter}, which was written before the index was \
+         suspended: copy the index to it while it is suspended"
+    )]
+    ChapterNotCopied {
+        /// The chapter.
+        chapter: VirtualChapter,
+    },
     /// The index is closed.
     #[error("the index is closed")]
     Closed,
@@ -297,6 +323,8 @@ pub enum ErrorKind {
     InvalidArgument,
     /// The index takes no changes since a write failed.
     Poisoned,
+    /// The index is suspended.
+    Suspended,
     /// The index is closed.
     Closed,
     /// The recovery of the index was given up.
@@ -315,7 +343,10 @@ impl IndexError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NotAnIndex { .. } | Self::NothingThere { .. } => ErrorKind::NotAnIndex,
-            Self::ConfigurationMismatch { .. } | Self::NonceMismatch { .. } => ErrorKind::Mismatch,
+            Self::ConfigurationMismatch { .. }
+            | Self::NonceMismatch { .. }
+            | Self::OtherIndex { .. }
+            | Self::ChapterNotCopied { .. } => ErrorKind::Mismatch,
             Self::ConvertedIndex { .. } | Self::UnsupportedVersion { .. } => {
                 ErrorKind::UnsupportedVersion
             }
@@ -324,7 +355,10 @@ impl IndexError {
             | Self::ImpossibleConfiguration { .. } => ErrorKind::Damaged,
             Self::NotSavedCleanly { .. } => ErrorKind::NotSavedCleanly,
             Self::TooSmall { .. } => ErrorKind::NoSpace,
-            Self::OutsideWindow { .. } | Self::Geometry(_) => ErrorKind::InvalidArgument,
+            Self::OutsideWindow { .. } | Self::NotSuspended | Self::Geometry(_) => {
+                ErrorKind::InvalidArgument
+            }
+            Self::Suspended => ErrorKind::Suspended,
             Self::Poisoned { .. } => ErrorKind::Poisoned,
             Self::RequestsFailed { source, .. } => source.kind(),
             Self::Closed => ErrorKind::Closed,

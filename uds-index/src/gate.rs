@@ -22,7 +22,8 @@
 //! 3. Who waits for what was handed over does not wait for what comes later. For this, batches
 //!    are counted by *epochs*: each such wait ends one. Batches end in any order, epochs are
 //!    over in order.
-//! 4. After [`Gate::stop`] nobody gets in; so a wait then is for all there will ever be.
+//! 4. While the gate is shut nobody gets in, completions neither, and nobody stands in line; so a
+//!    wait then is for all there will be before it is opened, or ever ([`Gate::stop`]).
 //!
 //! # Locks and threads
 //!
@@ -74,7 +75,17 @@ struct State {
     epochs: VecDeque<Epoch>,
     /// How many wait for batches to end.
     waiters: usize,
-    is_stopped: bool,
+    door: Door,
+}
+
+/// Whether batches are let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Door {
+    Open,
+    /// Until it is opened again.
+    Suspended,
+    /// For ever.
+    Stopped,
 }
 
 /// Batches that were let in between two waits.
@@ -99,6 +110,15 @@ impl State {
     /// Whether a batch may go in when it is its turn (invariants 1 and 2).
     fn has_room_for(&self, requests: usize, max: usize) -> bool {
         self.by_turns == 0 || self.requests.saturating_add(requests) <= max
+    }
+
+    /// Whether batches are let in.
+    fn check_door(&self) -> Result<(), IndexError> {
+        match self.door {
+            Door::Open => Ok(()),
+            Door::Suspended => Err(IndexError::Suspended),
+            Door::Stopped => Err(IndexError::Closed),
+        }
     }
 
     /// Counts a batch, and returns its epoch.
@@ -153,7 +173,7 @@ impl Gate {
             first_epoch: 0,
             epochs: VecDeque::from([Epoch::default()]),
             waiters: 0,
-            is_stopped: false,
+            door: Door::Open,
         };
         Self { state: Mutex::new(state), room: Condvar::new(), ends: Condvar::new(), max_requests }
     }
@@ -163,7 +183,8 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// [`IndexError::Closed`] once the gate is [stopped](Self::stop).
+    /// [`IndexError::Suspended`] while the gate is [suspended](Self::suspend), and
+    /// [`IndexError::Closed`] once it is [stopped](Self::stop); those in line are sent away.
     pub(crate) fn enter(
         self: &Arc<Self>,
         requests: usize,
@@ -172,11 +193,9 @@ impl Gate {
         let mut state = lock(&self.state);
         let is_free = state.line.is_empty() && state.has_room_for(requests, self.max_requests);
         if caller == Caller::Other && !is_free {
-            state = self.stand_in_line(state, requests);
+            state = self.stand_in_line(state, requests)?;
         }
-        if state.is_stopped {
-            return Err(IndexError::Closed);
-        }
+        state.check_door()?;
         let epoch = state.let_in(requests, caller);
         if caller == Caller::Other && !is_mutated(Mutant::GateTurnIsSilent) {
             // The next in line may fit too.
@@ -186,22 +205,25 @@ impl Gate {
         Ok(Pass { gate: Arc::clone(self), requests, caller, epoch, is_executed: false })
     }
 
-    /// Waits for a turn and for room, or for the stop.
+    /// Waits for a turn and for room, or until the gate is shut.
     fn stand_in_line<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
         requests: usize,
-    ) -> MutexGuard<'a, State> {
+    ) -> Result<MutexGuard<'a, State>, IndexError> {
+        state.check_door()?;
         let turn = state.turn + state.line.len() as u64;
         state.line.push_back(requests);
         loop {
-            if state.is_stopped {
-                return state;
+            if state.turn > turn {
+                // Sent away. The gate may be open again by now.
+                state.check_door()?;
+                return Err(IndexError::Suspended);
             }
             if state.turn == turn && state.has_room_for(requests, self.max_requests) {
                 state.line.pop_front();
                 state.turn += 1;
-                return state;
+                return Ok(state);
             }
             state = wait(&self.room, state);
         }
@@ -231,8 +253,30 @@ impl Gate {
     /// Lets nobody in any more, also of those in line. What is in flight goes on;
     /// [`wait_for_those_before`](Self::wait_for_those_before) then waits for all of it.
     pub(crate) fn stop(&self) {
-        lock(&self.state).is_stopped = true;
-        if !is_mutated(Mutant::GateStopsSilently) {
+        self.shut(Door::Stopped);
+    }
+
+    /// Lets nobody in until the gate is [opened](Self::open); otherwise as [`stop`](Self::stop).
+    pub(crate) fn suspend(&self) {
+        self.shut(Door::Suspended);
+    }
+
+    /// Lets in again who comes, unless the gate was stopped.
+    pub(crate) fn open(&self) {
+        let mut state = lock(&self.state);
+        if state.door == Door::Suspended {
+            state.door = Door::Open;
+        }
+    }
+
+    fn shut(&self, door: Door) {
+        let mut state = lock(&self.state);
+        if state.door != Door::Stopped {
+            state.door = door;
+        }
+        state.turn += state.line.len() as u64;
+        state.line.clear();
+        if !is_mutated(Mutant::GateShutsSilently) {
             self.room.notify_all();
         }
     }

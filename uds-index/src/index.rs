@@ -16,11 +16,13 @@ use uds_volume::Storage;
 
 use crate::IndexError;
 use crate::engine::{Engine, Manning, Threads};
-use crate::flight::{Ending, Flight, Ticket};
+use crate::flight::{Ending, Ticket};
+use crate::gate::Pass;
 use crate::layout::{Expected, Layout};
 use crate::recovery::{RecoveryControl, RecoveryReport};
 use crate::request::{Answer, Batch, Operation};
 use crate::statistics::Statistics;
+use crate::switch::Switch;
 use crate::sync::Arc;
 
 /// How many threads read pages unless the options say otherwise.
@@ -72,6 +74,17 @@ pub enum OpenMode {
     Load,
     /// It is refused, with [`IndexError::NotSavedCleanly`].
     NoRebuild,
+}
+
+/// What becomes of the records of the open chapter when an index is suspended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SuspendMode {
+    /// They are saved: a copy of the storage is as good as a closed index.
+    #[default]
+    Save,
+    /// They stay in memory: a copy of the storage has to be recovered where chapters were filled
+    /// since the last save, and lacks them.
+    NoSave,
 }
 
 /// How to open an index.
@@ -162,9 +175,11 @@ impl Index {
         configuration: &Configuration,
         options: &CreateOptions,
     ) -> Result<Self, IndexError> {
-        let layout = Layout::plan(storage, configuration, options)?;
+        let storage = Arc::new(Switch::new(storage));
+        let layout = Layout::plan(storage.clone(), configuration, options)?;
         // All that can fail without the storage comes before the first write.
-        let manning = Manning { zones: options.zones, read_threads: options.read_threads };
+        let (zones, read_threads) = (options.zones, options.read_threads);
+        let manning = Manning { zones, read_threads, storage };
         let nonce = layout.client_nonce();
         let threads = Engine::create(layout, manning)?;
         let index = Self::new(configuration.clone(), nonce, threads, None);
@@ -198,8 +213,10 @@ impl Index {
     ) -> Result<Self, IndexError> {
         let expected =
             Expected { configuration: options.configuration.clone(), nonce: options.nonce };
-        let layout = Layout::load(storage, options.offset_blocks, &expected)?;
-        let manning = Manning { zones: options.zones, read_threads: options.read_threads };
+        let storage = Arc::new(Switch::new(storage));
+        let layout = Layout::load(storage.clone(), options.offset_blocks, &expected)?;
+        let (zones, read_threads) = (options.zones, options.read_threads);
+        let manning = Manning { zones, read_threads, storage };
         let (configuration, nonce) = (layout.configuration().clone(), layout.client_nonce());
         let (threads, recovery) = Engine::load(layout, manning, options.mode, control)?;
         Ok(Self::new(configuration, nonce, threads, recovery))
@@ -227,10 +244,12 @@ impl Index {
     ///
     /// [`IndexError::RequestsFailed`] where requests have no answer; each says why, and the
     /// others have theirs. A failed look-up leaves the index usable;
-    /// [`IndexError::Poisoned`] says that it takes no more changes.
+    /// [`IndexError::Poisoned`] says that it takes no more changes. With
+    /// [`IndexError::Suspended`] and [`IndexError::Closed`] the batch is as it was.
     pub fn run(&self, batch: &mut Batch) -> Result<(), IndexError> {
+        let pass = self.admit(batch)?;
         let taken = std::mem::take(batch);
-        *batch = self.launch(taken, Ending::Owner, true)?.wait();
+        *batch = self.threads.engine().launch(taken, Ending::Owner, pass, true).wait();
         batch.first_failure().map_or(Ok(()), Err)
     }
 
@@ -239,9 +258,12 @@ impl Index {
     ///
     /// # Errors
     ///
-    /// [`IndexError::Closed`] where a completion calls this while the index is being dropped.
+    /// [`IndexError::Suspended`] while the index is [suspended](Self::suspend), and
+    /// [`IndexError::Closed`] after [`shut_down`](Self::shut_down), or where a completion calls
+    /// this while the index is being dropped. The batch is dropped then.
     pub fn submit(&self, batch: Batch) -> Result<Ticket, IndexError> {
-        Ok(Ticket::new(self.launch(batch, Ending::Owner, false)?))
+        let pass = self.admit(&batch)?;
+        Ok(Ticket::new(self.threads.engine().launch(batch, Ending::Owner, pass, false)))
     }
 
     /// Hands over a batch as [`submit`](Self::submit) does, and calls `completion` with it when
@@ -260,11 +282,15 @@ impl Index {
         batch: Batch,
         completion: impl FnOnce(Batch) + Send + 'static,
     ) -> Result<(), IndexError> {
-        self.launch(batch, Ending::Call(Box::new(completion)), false).map(drop)
+        let pass = self.admit(&batch)?;
+        let ending = Ending::Call(Box::new(completion));
+        self.threads.engine().launch(batch, ending, pass, false);
+        Ok(())
     }
 
-    fn launch(&self, batch: Batch, ending: Ending, helps: bool) -> Result<Arc<Flight>, IndexError> {
-        self.threads.engine().launch(batch, ending, self.threads.caller(), helps)
+    /// Lets a batch in, as soon as there is room.
+    fn admit(&self, batch: &Batch) -> Result<Pass, IndexError> {
+        self.threads.engine().admit(batch.len(), self.threads.caller())
     }
 
     fn run_one(
@@ -275,7 +301,13 @@ impl Index {
     ) -> Result<Answer, IndexError> {
         let mut batch = Batch::new();
         batch.push(operation, name, data);
-        let _ = self.run(&mut batch);
+        let outcome = self.run(&mut batch);
+        if !batch.is_answered() {
+            outcome?;
+        } else {
+            // It shares the failure with the answer, which is to have it alone.
+            drop(outcome);
+        }
         batch.into_only_answer()
     }
 
@@ -340,7 +372,8 @@ impl Index {
     ///
     /// # Errors
     ///
-    /// [`IndexError::Poisoned`] where a write failed, now or earlier.
+    /// [`IndexError::Poisoned`] where a write failed, now or earlier, [`IndexError::Suspended`] and
+    /// [`IndexError::Closed`].
     pub fn save(&self) -> Result<(), IndexError> {
         self.threads.engine().save(self.threads.caller())
     }
@@ -350,9 +383,86 @@ impl Index {
     /// # Errors
     ///
     /// As [`save`](Self::save). The index is closed all the same; it has to be rebuilt if chapters
-    /// were written since it was opened.
+    /// were written since it was opened. One that is suspended is not saved:
+    /// [resume](Self::resume) it before.
     pub fn close(self) -> Result<(), IndexError> {
-        self.save()
+        self.shut_down()
+    }
+
+    /// Saves the index, and takes no more requests: what [`close`](Self::close) does, for an index
+    /// that several threads share. Memory and storage are given back when the index is dropped.
+    ///
+    /// Requests in flight are carried out; those that come later, also in other threads, are
+    /// answered with [`IndexError::Closed`].
+    ///
+    /// # Errors
+    ///
+    /// As [`save`](Self::save): with [`IndexError::Suspended`] nothing has happened, with all
+    /// others the index is shut down all the same. [`IndexError::Closed`] where it was before.
+    pub fn shut_down(&self) -> Result<(), IndexError> {
+        self.threads.engine().shut_down(self.threads.caller())
+    }
+
+    /// Takes no more requests until [`resume`](Self::resume), and keeps off the storage: it can be
+    /// copied, or replaced.
+    ///
+    /// Requests in flight are carried out, and the chapters that they filled are written. Those
+    /// that come later, or wait for room, are answered with [`IndexError::Suspended`]. An index
+    /// that is suspended already stays so, and is not saved again.
+    ///
+    /// # Errors
+    ///
+    /// [`IndexError::Poisoned`] where a write failed, now or earlier: the index is suspended all
+    /// the same. [`IndexError::Suspended`] where another thread suspends or resumes it just now,
+    /// and [`IndexError::Closed`].
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use uds_geometry::{Configuration, LayoutSizes, RecordData, RecordName};
+    /// use uds_index::{CreateOptions, Index, SuspendMode};
+    /// # use uds_volume::MemoryStorage;
+    /// # let configuration = Configuration::tiny(false);
+    /// # let bytes = LayoutSizes::new(&configuration.geometry())?.total_bytes();
+    /// # let storage = Arc::new(MemoryStorage::new(bytes));
+    /// # let index = Index::create(storage.clone(), &configuration, &CreateOptions::default())?;
+    /// let name = RecordName::of_block(b"the block's bytes");
+    /// index.post(name, RecordData::new([7; 16]))?;
+    /// index.suspend(SuspendMode::Save)?;
+    /// let copy = Arc::new(MemoryStorage::from_bytes(&storage.to_vec()));
+    /// index.resume_on(copy)?;
+    /// assert!(index.query(name)?.is_found());
+    /// # Ok::<(), uds_index::IndexError>(())
+    /// ```
+    pub fn suspend(&self, mode: SuspendMode) -> Result<(), IndexError> {
+        self.threads.engine().suspend(mode, self.threads.caller())
+    }
+
+    /// Takes requests again. Does nothing where the index is not suspended.
+    ///
+    /// # Errors
+    ///
+    /// [`IndexError::Suspended`] where another thread suspends or resumes it just now, and
+    /// [`IndexError::Closed`].
+    pub fn resume(&self) -> Result<(), IndexError> {
+        self.threads.engine().resume(self.threads.caller())
+    }
+
+    /// Takes requests again, and works on `storage` from now on: a copy, at the same offset, of
+    /// what the index is on, made while it was suspended. The old storage is let go of as it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`resume`](Self::resume), and [`IndexError::NotSuspended`]. Where `storage` cannot be
+    /// read, or has not this very index with all chapters that were written, the index stays
+    /// suspended, on the storage that it was on.
+    pub fn resume_on(&self, storage: Arc<dyn Storage>) -> Result<(), IndexError> {
+        self.threads.engine().resume_on(storage, self.threads.caller())
+    }
+
+    /// Whether the index is suspended, or about to be.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        self.threads.engine().is_suspended()
     }
 
     /// What the index has done since it was opened, and what it holds. At any time.

@@ -198,6 +198,26 @@ impl Layout {
         Ok(())
     }
 
+    /// Checks that another layout is of the same index.
+    pub(crate) fn check_same_index(&self, other: &Self) -> Result<(), IndexError> {
+        other.config.check_expected(Some(self.configuration()), Some(self.client_nonce()))?;
+        if other.volume_nonce != self.volume_nonce {
+            let (found, wanted) = (other.volume_nonce, self.volume_nonce);
+            return Err(IndexError::OtherIndex { found, wanted });
+        }
+        Ok(())
+    }
+
+    /// Takes over what the save slots hold on another storage.
+    pub(crate) fn take_saves_of(&mut self, other: &Self) {
+        (self.saves, self.damaged_slots) = (other.saves, other.damaged_slots);
+    }
+
+    /// The block where the index begins.
+    pub(crate) fn first_block(&self) -> u64 {
+        self.first_block
+    }
+
     /// The slots whose headers make no sense, as a save that was cut off can leave them.
     pub(crate) fn damaged_slots(&self) -> impl Iterator<Item = u8> + '_ {
         (0..).zip(self.damaged_slots).filter_map(|(slot, damaged)| damaged.then_some(slot))

@@ -51,7 +51,9 @@ mod open_chapter;
 mod port;
 mod recovery;
 mod request;
+mod session;
 mod statistics;
+mod switch;
 mod sync;
 mod volume_index;
 
@@ -62,7 +64,7 @@ struct Readme;
 
 pub use error::{ErrorKind, IndexError, UncleanReason};
 pub use flight::Ticket;
-pub use index::{CreateOptions, Index, OpenMode, OpenOptions};
+pub use index::{CreateOptions, Index, OpenMode, OpenOptions, SuspendMode};
 pub use info::{IndexInfo, SaveState, SavedState};
 pub use recovery::{RecoveryControl, RecoveryPhase, RecoveryProgress, RecoveryReport};
 pub use request::{Answer, Batch, Location, Operation, Request};

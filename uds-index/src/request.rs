@@ -208,6 +208,11 @@ impl Batch {
         Some(IndexError::RequestsFailed { failed, first, source: Arc::clone(source) })
     }
 
+    /// Whether the first request has its answer.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.requests.first().is_some_and(|request| request.answer.is_some())
+    }
+
     /// The answer of a batch of one request.
     pub(crate) fn into_only_answer(mut self) -> Result<Answer, IndexError> {
         match self.requests.pop().and_then(|request| request.answer) {

@@ -9,7 +9,8 @@
 pub(crate) use std::sync::Arc;
 use std::sync::PoisonError;
 // What no model is about.
-pub(crate) use std::sync::{OnceLock, Weak, atomic as counter, mpsc};
+pub(crate) use std::sync::{OnceLock, RwLock, Weak, atomic as counter, mpsc};
+use std::sync::{RwLockReadGuard, RwLockWriteGuard};
 
 #[cfg(uds_loom)]
 pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard, atomic};
@@ -35,6 +36,16 @@ pub(crate) fn into_inner<T>(mutex: Mutex<T>) -> T {
 /// Waits on `condvar`, under the same rule as [`lock`].
 pub(crate) fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
     condvar.wait(guard).unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks `rwlock` to read, under the same rule as [`lock`].
+pub(crate) fn read<T>(rwlock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    rwlock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks `rwlock` to write, under the same rule as [`lock`].
+pub(crate) fn write<T>(rwlock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    rwlock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Weakenings of the protocols, each of which a model must catch.
@@ -90,8 +101,14 @@ pub(crate) enum Mutant {
     GateExecutesSilently,
     /// Who waits for batches does not wait for their completions to return.
     GateForgetsCompletions,
-    /// Who waits in line is not told that the gate is closed.
-    GateStopsSilently,
+    /// Who waits in line is not told that the gate is shut.
+    GateShutsSilently,
+    /// The end of a save wakes nobody.
+    SessionSavesSilently,
+    /// An index is suspended while a save is at work.
+    SessionForgetsSaves,
+    /// The end of a change wakes nobody.
+    SessionChangesSilently,
 }
 
 /// Whether a weakening is switched on: never, outside of models.

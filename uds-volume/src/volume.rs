@@ -29,8 +29,10 @@ mod write;
 
 use std::fmt;
 
+use uds_delta_index::IndexPageHeader;
 use uds_geometry::{
-    ChapterPage, Geometry, IndexPageNumber, Nonce, PhysicalChapter, RecordPageNumber,
+    ChapterPage, Geometry, IndexPageNumber, Nonce, PhysicalChapter, PhysicalPage, RecordPageNumber,
+    VirtualChapter,
 };
 
 pub use probe::{ProbedChapter, chapter_range};
@@ -151,6 +153,30 @@ impl Volume {
         let count = self.geometry.index_pages_per_chapter();
         pages.resize(count as usize * self.geometry.bytes_per_page() as usize, 0);
         self.read_pages(slot, FIRST_PAGE, pages)
+    }
+
+    /// The chapter that a slot's first page names; `None` where that is no index page of this
+    /// volume. Nothing else of the slot is looked at, and nothing is cached.
+    ///
+    /// # Errors
+    ///
+    /// [`VolumeError::Storage`], and [`VolumeError::Argument`] for a slot that does not exist.
+    pub fn chapter_in_slot(
+        &self,
+        slot: PhysicalChapter,
+    ) -> Result<Option<VirtualChapter>, VolumeError> {
+        let mut page = vec![0; self.geometry.bytes_per_page() as usize];
+        self.read_pages(slot, FIRST_PAGE, &mut page)?;
+        let header = IndexPageHeader::parse(&page, self.nonce);
+        Ok(header.ok().map(|header| header.chapter()))
+    }
+
+    /// Forgets all that was read or is known of the slots, as when the storage has become another.
+    /// Nobody may be looking anything up, or writing a chapter, meanwhile.
+    pub fn forget_pages(&self) {
+        self.slots.forget_all();
+        let end = PhysicalPage::new(self.geometry.pages_per_volume() as u32 + 1);
+        self.cache.forget(PhysicalPage::new(0)..end);
     }
 
     /// Reads a record page of a slot into `page`, as it is and without caching it.

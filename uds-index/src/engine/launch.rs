@@ -3,7 +3,7 @@
 use super::{Engine, Seat, Task};
 use crate::IndexError;
 use crate::flight::{Ending, Flight, Splitting, split};
-use crate::gate::Caller;
+use crate::gate::{Caller, Pass};
 use crate::port::Wake;
 use crate::request::Batch;
 use crate::sync::Arc;
@@ -20,16 +20,24 @@ impl ZoneSet {
 }
 
 impl Engine {
+    /// Lets a batch of so many requests in, as soon as there is room.
+    ///
+    /// # Errors
+    ///
+    /// [`IndexError::Suspended`] and [`IndexError::Closed`].
+    pub(crate) fn admit(&self, requests: usize, caller: Caller) -> Result<Pass, IndexError> {
+        self.gate.enter(requests, caller)
+    }
+
     /// Hands a batch to the zones that it concerns. A caller that `helps` does what its zones have
     /// to do itself, as far as nobody else does.
     pub(crate) fn launch(
         &self,
         batch: Batch,
         ending: Ending,
-        caller: Caller,
+        pass: Pass,
         helps: bool,
-    ) -> Result<Arc<Flight>, IndexError> {
-        let pass = self.gate.enter(batch.len(), caller)?;
+    ) -> Arc<Flight> {
         let order = self.triage(&batch);
         let splitting = Splitting {
             parameters: &self.parameters,
@@ -41,7 +49,7 @@ impl Engine {
             if let Some(landed) = flight.land_empty() {
                 self.callbacks.call(landed);
             }
-            return Ok(flight);
+            return flight;
         }
         let zones = ZoneSet(parts.iter().fold(0, |zones, (zone, _)| zones | 1 << zone.get()));
         // The caller comes to its first zone at once.
@@ -54,7 +62,7 @@ impl Engine {
         if helps {
             self.help(&flight, zones);
         }
-        Ok(flight)
+        flight
     }
 
     /// Does what some zones have to do, until the flight has landed or others have them all in

@@ -1,9 +1,8 @@
 //! Saving the state of an index to a save slot, and loading it (specification, sections 10.7
 //! and 11.9).
 
-use uds_delta_index::IndexPageHeader;
-use uds_geometry::{Geometry, VirtualChapter, VolumeIndexParameters, ZoneCount};
-use uds_volume::{Volume, VolumeError};
+use uds_geometry::{Geometry, VolumeIndexParameters, ZoneCount};
+use uds_volume::Volume;
 
 use super::{Contents, Engine, Hold, Zone, empty_open_chapters};
 use crate::error::{ErrorKind, UncleanReason};
@@ -17,10 +16,16 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`IndexError::Poisoned`] where this or an earlier write failed. An older save that still
-    /// stands is left alone.
+    /// [`IndexError::Poisoned`] where this or an earlier write failed: an older save that still
+    /// stands is left alone. [`IndexError::Suspended`] and [`IndexError::Closed`].
     pub(crate) fn save(&self, caller: Caller) -> Result<(), IndexError> {
         self.flush(caller)?;
+        let _saving = self.session.begin_save()?;
+        self.save_flushed()
+    }
+
+    /// Saves the index, whose filled chapters are written or under way.
+    pub(super) fn save_flushed(&self) -> Result<(), IndexError> {
         let mut layout = lock(&self.layout);
         let mut holds: Vec<Hold<'_>> =
             self.seats.iter().map(|seat| seat.port.hold_exclusively()).collect();
@@ -193,24 +198,11 @@ fn check_volume(volume: &Volume, save: &Save) -> Result<(), IndexError> {
     let Some(chapter) = save.newest.previous().filter(|&chapter| chapter >= save.oldest) else {
         return Ok(());
     };
-    match chapter_in_slot_of(volume, chapter) {
+    match volume.chapter_in_slot(volume.geometry().physical_chapter(chapter)) {
         Ok(Some(found)) if found != chapter => {
             let reason = UncleanReason::ChapterMissing { chapter };
             Err(IndexError::NotSavedCleanly { reason })
         }
         _ => Ok(()),
     }
-}
-
-/// The chapter that is in the slot of `chapter`, as the slot's first page has it; `None` where that
-/// is no page of this volume.
-fn chapter_in_slot_of(
-    volume: &Volume,
-    chapter: VirtualChapter,
-) -> Result<Option<VirtualChapter>, VolumeError> {
-    let mut pages = Vec::new();
-    volume.read_index_pages(volume.geometry().physical_chapter(chapter), &mut pages)?;
-    let first = &pages[..volume.geometry().bytes_per_page() as usize];
-    let header = IndexPageHeader::parse(first, volume.nonce());
-    Ok(header.ok().map(|header| header.chapter()))
 }

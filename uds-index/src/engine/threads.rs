@@ -27,6 +27,7 @@ use crate::chapters::Chapters;
 use crate::gate::{Caller, Gate, MAX_REQUESTS_IN_FLIGHT};
 use crate::layout::Layout;
 use crate::open_chapter::OpenChapter;
+use crate::session::Session;
 use crate::sync::{Arc, Mutex};
 
 /// An engine and its threads. Dropping this ends both.
@@ -101,6 +102,8 @@ impl Engine {
             seats: seats.into(),
             chapters: Chapters::new(zone_count, newest, discard),
             gate: Arc::new(Gate::new(MAX_REQUESTS_IN_FLIGHT)),
+            session: Session::default(),
+            storage: manning.storage,
             triage: Triage::new(hooks),
             layout: Mutex::new(layout),
         });

@@ -104,8 +104,8 @@ fn a_flush_waits_for_what_it_must_and_ends() {
     }
 }
 
-/// The stop, with one caller in flight and one at the gate.
-fn stop() {
+/// The gate is shut, with one caller in flight and one at the gate.
+fn shut(shut: fn(&Gate)) {
     let gate = gate(1);
     let pass = enter(&gate, 1);
     let caller = thread::spawn({
@@ -113,14 +113,40 @@ fn stop() {
         // The room is given back only after this caller has been sent away.
         move || gate.enter(1, Caller::Other).is_err()
     });
-    gate.stop();
+    shut(&gate);
     assert!(caller.join().unwrap());
     drop(pass);
     gate.wait_for_those_before(Caller::Other);
 }
 
 #[test]
-fn nobody_waits_at_a_closed_gate() {
-    model("gate/stop", stop);
-    mutant("gate/stop", Mutant::GateStopsSilently, stop);
+fn nobody_waits_at_a_shut_gate() {
+    for (name, door) in [("gate/stop", Gate::stop as fn(&Gate)), ("gate/suspend", Gate::suspend)] {
+        model(name, move || shut(door));
+        mutant(name, Mutant::GateShutsSilently, move || shut(door));
+    }
+}
+
+/// Three callers, room for one, and a gate that is suspended and opened meanwhile: each gets in or
+/// is sent away, and turns are not lost.
+fn reopened() {
+    let gate = gate(1);
+    let callers = [(); 2].map(|()| {
+        let gate = Arc::clone(&gate);
+        thread::spawn(move || drop(gate.enter(1, Caller::Other)))
+    });
+    gate.suspend();
+    gate.wait_for_those_before(Caller::Other);
+    gate.open();
+    drop(enter(&gate, 1));
+    for caller in callers {
+        caller.join().unwrap();
+    }
+    drop(enter(&gate, 1));
+}
+
+#[test]
+fn a_gate_that_is_opened_again_lets_in() {
+    model("gate/reopened", reopened);
+    mutant("gate/reopened", Mutant::GateLeavesSilently, reopened);
 }

@@ -3,8 +3,8 @@
 //! | state | meaning | leaves by |
 //! |---|---|---|
 //! | unknown | as it was found; its index pages tell | `vacate`, `forget` |
-//! | vacant | forgotten, being written, or only half written | `hold` |
-//! | holds `v` | chapter `v` was written and synced | `vacate`, `forget` |
+//! | vacant | forgotten, being written, or only half written | `hold`, `forget_all` |
+//! | holds `v` | chapter `v` was written and synced | `vacate`, `forget`, `forget_all` |
 //!
 //! A look-up reads the state three times:
 //!
@@ -64,6 +64,11 @@ impl Slots {
     pub(super) fn forget(&self, slot: PhysicalChapter, chapter: VirtualChapter) -> bool {
         let vacant = |state| SlotState(state).may_hold(chapter).then_some(VACANT);
         self.of(slot).fetch_update(Ordering::SeqCst, Ordering::SeqCst, vacant).is_ok()
+    }
+
+    /// Every slot is as it was found.
+    pub(super) fn forget_all(&self) {
+        self.0.iter().for_each(|slot| slot.store(UNKNOWN, Ordering::SeqCst));
     }
 
     fn of(&self, slot: PhysicalChapter) -> &AtomicU64 {
