@@ -59,8 +59,8 @@ pub struct RecoveryReport {
     pub bad_chapters: u64,
     /// Record pages that could not be read: their records are lost.
     pub unreadable_pages: u64,
-    /// Record pages that are not those that their chapter's index describes, as a power cut can
-    /// leave them: their records were lost when they were not yet durable.
+    /// Record pages of which their chapter's index has no record, as a power cut can leave them
+    /// (what belongs there was not yet durable), or names that crowd one list of the index.
     pub stale_pages: u64,
     /// Records on the pages that were read, older copies of a record included.
     pub records: u64,

@@ -27,9 +27,6 @@ const GROUPS_BYTES: usize = 60 << 20;
 /// Into how many parts the lists of a sub-index zone are divided to sort their names: as many
 /// as fit the processor's cache one by one.
 const BUCKETS: u32 = 64;
-/// Names of a page that are looked up in the chapter's index, to see whether the page is the one
-/// that the index describes.
-const NAMES_CHECKED: usize = 8;
 
 /// What was read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -356,7 +353,7 @@ impl Reading<'_> {
             }
             let is_named =
                 |name: &RecordName| volume.index_names(&headers, &buffers.index, name, page_number);
-            if !records_of_page(page).take(NAMES_CHECKED).any(|record| is_named(&record.name)) {
+            if !records_of_page(page).any(|record| is_named(&record.name)) {
                 scanned.stale_pages += 1;
                 continue;
             }

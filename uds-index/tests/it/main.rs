@@ -14,6 +14,7 @@ mod lifecycles;
 mod limits;
 mod model;
 mod power_cuts;
+mod rebuilds;
 mod recovery;
 mod regressions;
 mod saves;

@@ -7,7 +7,9 @@ use uds_geometry::{RecordName, VolumeIndexParameters};
 use uds_index::{Batch, Index, Statistics};
 use uds_volume::MemoryStorage;
 
-use crate::common::{create_in, data, memory, name, open_in, scale, small, small_sparse};
+use crate::common::{
+    create_in, data, memory, name, open_in, recover_in, scale, small, small_sparse,
+};
 
 /// A way to make the name of a counter.
 type Pattern = (&'static str, fn(u64) -> RecordName);
@@ -163,10 +165,15 @@ fn biased_names_in_a_sparse_index() {
 
 /// As [`found`], where an update may have overflowed, so that the first version is still there.
 fn found_or_stale(index: &Index, pattern: &Pattern, all: u64) -> Vec<(u64, u64)> {
+    found_in_versions(index, pattern, all, 2)
+}
+
+/// Which of the first `all` counters are there, each with one of so many versions.
+fn found_in_versions(index: &Index, pattern: &Pattern, all: u64, versions: u64) -> Vec<(u64, u64)> {
     let mut found = Vec::new();
     for counter in 0..all {
         if let Some(stored) = index.query_no_update(pattern.1(counter)).unwrap().data() {
-            let version = (0..2).find(|&version| stored == data(counter, version));
+            let version = (0..versions).find(|&version| stored == data(counter, version));
             let version = version.unwrap_or_else(|| panic!("{}, {counter}: {stored}", pattern.0));
             found.push((counter, version));
         }
@@ -210,6 +217,36 @@ fn biased_names_get_right_answers_in_four_zones() {
         if pattern.0 == "one zone" {
             // A zone has room for 96 records.
             assert!(statistics.newest_chapter.get() >= count() / 96);
+        }
+    }
+}
+
+// C47. Guards a rebuild with such names, which have to be told apart by reading their records: it
+// ends, and whatever is found was stored for that name.
+#[test]
+fn biased_names_are_rebuilt() {
+    let configuration = small(3, 9);
+    for pattern in &PATTERNS {
+        let storage = memory(&configuration, 0);
+        let index = Index::create(storage.clone(), &configuration, &create_in(1)).unwrap();
+        let mut index = Some(index);
+        for version in 0..3 {
+            let open = index.take().unwrap();
+            let mut batch = Batch::new();
+            for counter in 0..count() / 2 {
+                batch.update(pattern.1(counter), data(counter, version));
+            }
+            open.run(&mut batch).unwrap();
+            open.flush().unwrap();
+            let before = found_in_versions(&open, pattern, count() / 2, 3);
+            drop(open);
+            let open = Index::open(storage.clone(), &recover_in(1)).unwrap();
+            assert_eq!(open.recovery().unwrap().bad_chapters, 0, "{}", pattern.0);
+            let after = found_in_versions(&open, pattern, count() / 2, 3);
+            // The open chapter is lost, and the newest one is looked up on its pages now.
+            let least = before.len().saturating_sub(2 * 384);
+            assert!(after.len() >= least, "{}: {} of {}", pattern.0, after.len(), before.len());
+            index = Some(open);
         }
     }
 }
