@@ -134,7 +134,7 @@ pub(crate) struct Manning {
 impl Engine {
     /// A new index, whose layout is planned and will be formatted.
     pub(crate) fn create(layout: Layout, manning: Manning) -> Result<Threads, IndexError> {
-        let geometry = layout.configuration().geometry();
+        let geometry = layout.geometry();
         let parameters = Arc::new(VolumeIndexParameters::new(&geometry)?);
         let volume = open_volume(&layout, geometry)?;
         let zone_count = manning.zones;
@@ -159,7 +159,7 @@ impl Engine {
         mode: OpenMode,
         control: &RecoveryControl,
     ) -> Result<(Threads, Option<RecoveryReport>), IndexError> {
-        let geometry = layout.configuration().geometry();
+        let geometry = layout.geometry();
         let parameters = Arc::new(VolumeIndexParameters::new(&geometry)?);
         // Without a save nothing else is needed, however large the index claims to be.
         let loaded = saving::latest(&layout, &geometry).and_then(|save| {

@@ -59,18 +59,9 @@ pub enum IndexError {
         /// Bytes that the storage has.
         available: u64,
     },
-    /// The index was converted for LVM (super block version 7).
-    #[error(
-        "the index at block {block} was converted for LVM (super block version 7), which is not \
-         supported yet"
-    )]
-    ConvertedIndex {
-        /// The block of the super block.
-        block: u64,
-    },
     /// A part of the index has a version that this library does not know.
     #[error(
-        "the {structure} has version {found}, and only {supported} is supported: another program \
+        "the {structure} has version {found}, and this library reads {supported}: another program \
          wrote it, or it is damaged"
     )]
     UnsupportedVersion {
@@ -347,9 +338,7 @@ impl IndexError {
             | Self::NonceMismatch { .. }
             | Self::OtherIndex { .. }
             | Self::ChapterNotCopied { .. } => ErrorKind::Mismatch,
-            Self::ConvertedIndex { .. } | Self::UnsupportedVersion { .. } => {
-                ErrorKind::UnsupportedVersion
-            }
+            Self::UnsupportedVersion { .. } => ErrorKind::UnsupportedVersion,
             Self::Truncated { .. }
             | Self::Corrupt { .. }
             | Self::ImpossibleConfiguration { .. } => ErrorKind::Damaged,

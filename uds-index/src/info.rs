@@ -1,11 +1,11 @@
 //! What an index says of itself, read without opening it.
 
-use uds_geometry::{Configuration, LayoutSizes, Nonce, VirtualChapter, ZoneCount};
+use uds_geometry::{Configuration, LayoutSizes, Nonce, Remapping, VirtualChapter, ZoneCount};
 use uds_volume::Storage;
 
 use crate::IndexError;
 use crate::error::UncleanReason;
-use crate::layout::{Expected, Layout, RegionReader, SUPER_VERSION};
+use crate::layout::{Expected, Layout, RegionReader};
 use crate::open_chapter::read_header;
 use crate::sync::Arc;
 
@@ -19,8 +19,10 @@ pub struct IndexInfo {
     pub sizes: LayoutSizes,
     /// The block where it begins.
     pub offset_blocks: u64,
-    /// The version of its super block.
+    /// The version of its super block: 3, or 7 if it was converted for LVM.
     pub super_version: u32,
+    /// Where the remapped chapter of a converted index is.
+    pub remapping: Remapping,
     /// The nonce that its client chose.
     pub client_nonce: Nonce,
     /// The unique bytes that the other nonces come from.
@@ -89,7 +91,8 @@ impl IndexInfo {
             configuration: layout.configuration().clone(),
             sizes: *layout.sizes(),
             offset_blocks,
-            super_version: SUPER_VERSION,
+            super_version: layout.super_version(),
+            remapping: layout.geometry().remapping(),
             client_nonce: layout.client_nonce(),
             nonce_info: layout.nonce_info(),
             volume_nonce: layout.volume_nonce(),
@@ -103,7 +106,7 @@ fn read_save(layout: &Layout) -> Result<SaveState, IndexError> {
     let Some((slot, save)) = layout.latest_save() else {
         return Ok(SaveState::Unclean { last: None, reason: UncleanReason::NoSave });
     };
-    let geometry = layout.configuration().geometry();
+    let geometry = layout.geometry();
     if let Err(error) = save.check_window(&geometry, layout.slot(slot).first_block()) {
         let reason = UncleanReason::Unusable(Box::new(error));
         return Ok(SaveState::Unclean { last: None, reason });

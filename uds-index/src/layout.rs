@@ -22,7 +22,9 @@ mod super_block;
 
 use crate::sync::Arc;
 
-use uds_geometry::{BLOCK_BYTES, Configuration, LayoutSizes, Nonce, VirtualChapter, ZoneCount};
+use uds_geometry::{
+    BLOCK_BYTES, Configuration, Geometry, LayoutSizes, Nonce, Remapping, VirtualChapter, ZoneCount,
+};
 use uds_volume::Storage;
 
 use self::config_block::ConfigBlock;
@@ -31,7 +33,6 @@ use self::super_block::SuperBlock;
 
 pub(crate) use self::region_io::{RegionReader, RegionWriter};
 pub(crate) use self::save_slot::{Save, SlotPlace};
-pub(crate) use self::super_block::SUPER_VERSION;
 
 use crate::nonce::{fresh_nonce_info, volume_nonce};
 use crate::{CreateOptions, IndexError};
@@ -105,7 +106,11 @@ impl Layout {
         }
         let fresh = || fresh_nonce_info(storage.now().as_nanos() as u64);
         let super_block = SuperBlock::new(options.nonce_info.unwrap_or_else(fresh));
-        let config = ConfigBlock { configuration: configuration.clone(), nonce: options.nonce };
+        let config = ConfigBlock {
+            configuration: configuration.clone(),
+            nonce: options.nonce,
+            remapping: Remapping::NONE,
+        };
         Ok(Self::new(storage, first_block, sizes, super_block, config))
     }
 
@@ -117,7 +122,8 @@ impl Layout {
         super_block: SuperBlock,
         config: ConfigBlock,
     ) -> Self {
-        let volume_nonce = volume_nonce(super_block.nonce, first_block + 2);
+        let first_number = super_block.conversion().number_of_first(first_block);
+        let volume_nonce = volume_nonce(super_block.nonce, first_number + 2);
         let (saves, damaged_slots) = ([None; 2], [false; 2]);
         Self {
             storage,
@@ -168,10 +174,12 @@ impl Layout {
         let super_block = SuperBlock::from_table(&table, first_block)?;
         check_length(first_block.checked_add(2).and_then(byte_of))?;
         let config_place = first_block + 1;
-        let config = ConfigBlock::decode(&read_block(&*storage, config_place)?, config_place)?;
+        let block = read_block(&*storage, config_place)?;
+        let is_converted = super_block.conversion.is_some();
+        let config = ConfigBlock::decode(&block, config_place, is_converted)?;
         config.check_expected(expected.configuration.as_ref(), expected.nonce)?;
         let sizes = LayoutSizes::new(&config.configuration.geometry())?;
-        super_block::check_regions(&table, first_block, &sizes)?;
+        super_block::check_regions(&table, first_block, &sizes, super_block.conversion())?;
         check_length(end_byte(first_block, &sizes))?;
         let mut layout = Self::new(storage, first_block, sizes, super_block, config);
         for slot in 0..layout.saves.len() {
@@ -201,7 +209,7 @@ impl Layout {
     /// Checks that another layout is of the same index.
     pub(crate) fn check_same_index(&self, other: &Self) -> Result<(), IndexError> {
         other.config.check_expected(Some(self.configuration()), Some(self.client_nonce()))?;
-        if other.volume_nonce != self.volume_nonce {
+        if other.volume_nonce != self.volume_nonce || other.geometry() != self.geometry() {
             let (found, wanted) = (other.volume_nonce, self.volume_nonce);
             return Err(IndexError::OtherIndex { found, wanted });
         }
@@ -232,6 +240,16 @@ impl Layout {
         &self.config.configuration
     }
 
+    /// The geometry of the index, with the remapped chapter of a converted one.
+    pub(crate) fn geometry(&self) -> Geometry {
+        Geometry::new(&self.config.configuration, self.config.remapping)
+    }
+
+    /// The version of its super block.
+    pub(crate) fn super_version(&self) -> u32 {
+        self.super_block.version()
+    }
+
     pub(crate) fn sizes(&self) -> &LayoutSizes {
         &self.sizes
     }
@@ -256,7 +274,9 @@ impl Layout {
     /// Where the parts of a slot are.
     pub(crate) fn slot(&self, slot: usize) -> SlotPlace {
         let first = self.first_block + 2 + self.sizes.volume_blocks;
-        SlotPlace { start: first + slot as u64 * self.sizes.save_blocks(), sizes: self.sizes }
+        let start = first + slot as u64 * self.sizes.save_blocks();
+        let number = self.super_block.conversion().number_in_slot(start);
+        SlotPlace { start, number, sizes: self.sizes }
     }
 
     /// The latest save, and its slot. Of two with equal timestamps, the first.

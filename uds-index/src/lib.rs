@@ -48,6 +48,7 @@ mod info;
 mod layout;
 mod nonce;
 mod open_chapter;
+mod options;
 mod port;
 mod recovery;
 mod request;
@@ -64,8 +65,9 @@ struct Readme;
 
 pub use error::{ErrorKind, IndexError, UncleanReason};
 pub use flight::Ticket;
-pub use index::{CreateOptions, Index, OpenMode, OpenOptions, SuspendMode};
+pub use index::Index;
 pub use info::{IndexInfo, SaveState, SavedState};
+pub use options::{CreateOptions, OpenMode, OpenOptions, SuspendMode};
 pub use recovery::{RecoveryControl, RecoveryPhase, RecoveryProgress, RecoveryReport};
 pub use request::{Answer, Batch, Location, Operation, Request};
 pub use statistics::Statistics;

@@ -50,7 +50,7 @@ pub(crate) struct Save {
 
 /// The largest chapter number that a save may have: chapters can be added to it for longer than any
 /// device lasts, before 64 bits overflow.
-const MAX_CHAPTER: u64 = u64::MAX - (1 << 40);
+pub(super) const MAX_CHAPTER: u64 = u64::MAX - (1 << 40);
 
 impl Save {
     /// Checks that the chapter numbers make a window. `block` is where the save's slot begins.
@@ -83,6 +83,9 @@ pub(crate) struct BlockRange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SlotPlace {
     pub(super) start: u64,
+    /// The number that the slot's own table and nonce have for its first block: another one than
+    /// `start` in a converted index.
+    pub(super) number: u64,
     pub(super) sizes: LayoutSizes,
 }
 
@@ -114,12 +117,17 @@ impl SlotPlace {
         }
     }
 
+    /// The slot as its table has it.
+    fn numbered(&self) -> Self {
+        Self { start: self.number, ..*self }
+    }
+
     /// The table of a slot that holds no save.
     pub(super) fn unsaved_table(&self) -> RegionTable {
-        let mut regions = self.first_regions();
+        let mut regions = self.numbered().first_regions();
         let used = 1 + self.sizes.page_map_blocks;
         regions.push(Region {
-            start: self.start + used,
+            start: self.number + used,
             blocks: self.sizes.save_blocks() - used,
             kind: kind::FREE_SPACE,
             instance: SOLE_INSTANCE,
@@ -134,7 +142,7 @@ impl SlotPlace {
 
     /// The table of a slot that holds `save`.
     pub(super) fn saved_table(&self, save: &Save, volume_nonce: Nonce) -> RegionTable {
-        let nonce = save_nonce(volume_nonce, save.timestamp, SAVE_VERSION, self.start);
+        let nonce = save_nonce(volume_nonce, save.timestamp, SAVE_VERSION, self.number);
         let payload = RawSave {
             timestamp: save.timestamp.into(),
             nonce: nonce.get().into(),
@@ -150,7 +158,7 @@ impl SlotPlace {
         RegionTable {
             table_type: TableType::Save,
             covered_blocks: self.sizes.save_blocks(),
-            regions: self.saved_regions(save.zones),
+            regions: self.numbered().saved_regions(save.zones),
             payload: payload.as_bytes().to_vec(),
         }
     }
@@ -219,10 +227,10 @@ impl SlotPlace {
             return unsupported("saved state", u64::from(state.1 as u32), "301");
         }
         let zones = zone_count(table, reading)?;
-        check_same_regions(&table.regions, &self.saved_regions(zones), reading)?;
+        check_same_regions(&table.regions, &self.numbered().saved_regions(zones), reading)?;
         let timestamp = payload.timestamp.get();
         let version = payload.version.get();
-        let nonce = save_nonce(volume_nonce, timestamp, version, self.start);
+        let nonce = save_nonce(volume_nonce, timestamp, version, self.number);
         reading.check("nonce", payload.nonce.get(), nonce.get())?;
         if timestamp == 0 {
             return Err(reading.corrupt("timestamp", 0, 1));
@@ -255,7 +263,8 @@ mod tests {
 
     fn place() -> SlotPlace {
         let geometry = Configuration::dense(MemorySize::MB_256).geometry();
-        SlotPlace { start: 573_450, sizes: LayoutSizes::new(&geometry).unwrap() }
+        let (start, sizes) = (573_450, LayoutSizes::new(&geometry).unwrap());
+        SlotPlace { start, number: start, sizes }
     }
 
     fn save(zones: u8) -> Save {
@@ -362,7 +371,7 @@ mod tests {
         }
         let block = place().saved_table(&save(1), VOLUME_NONCE).encode();
         let table = RegionTable::decode(&block, 573_450).unwrap();
-        let elsewhere = SlotPlace { start: 626_288, ..place() };
+        let elsewhere = SlotPlace { number: 626_288, ..place() };
         assert!(elsewhere.read_table(&table, VOLUME_NONCE).is_err(), "a slot moved by a block");
         assert!(place().read_table(&table, Nonce::new(1)).is_err(), "another index's slot");
     }

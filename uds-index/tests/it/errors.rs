@@ -62,7 +62,7 @@ fn messages_of_opening() {
     messages.add("an offset beyond the end", &opening(0, &[], &beyond));
     let within = OpenOptions { offset_blocks: 5, ..clean_only() };
     messages.add("a wrong offset", &opening(0, &[], &within));
-    messages.add("a converted index", &opening(264, &[7], &usual));
+    messages.add("half of a conversion", &opening(264, &[7], &usual));
     messages.add("a version from the future", &opening(264, &[9], &usual));
     messages.add("a damaged super block", &opening(272, &[4], &usual));
     messages.add("a damaged config block", &opening(BLOCK, &[0], &usual));

@@ -3,6 +3,7 @@
 
 mod common;
 mod conformance;
+mod converted;
 mod damage;
 mod disks;
 mod errors;
@@ -17,6 +18,7 @@ mod power_cuts;
 mod rebuilds;
 mod recovery;
 mod regressions;
+mod replacements;
 mod saves;
 mod sessions;
 mod slow_reads;

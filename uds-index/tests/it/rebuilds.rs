@@ -40,7 +40,7 @@ fn a_full_rebuild_finds_every_name() {
     }
 }
 
-// C43 and C56, sparse. Guards samples of every chapter, and all of the dense ones, at each position.
+// C43 and C56, sparse. Guards samples of every chapter, and all of the dense ones, everywhere.
 #[test]
 fn a_full_rebuild_finds_every_sample() {
     let configuration = small_sparse(2, 8, 4, 2);

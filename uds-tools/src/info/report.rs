@@ -188,7 +188,8 @@ impl Report {
         writeln!(text, "  lists    {} delta lists", units::count(u64::from(shape.delta_lists)))?;
         writeln!(text, "Nonce      {}", self.client_nonce)?;
         writeln!(text, "  volume   {}", self.volume_nonce)?;
-        writeln!(text, "Version    super block {}", self.super_version)
+        let converted = if self.super_version == 7 { ", converted for LVM" } else { "" };
+        writeln!(text, "Version    super block {}{converted}", self.super_version)
     }
 
     fn write_state(&self, text: &mut String) -> std::fmt::Result {
