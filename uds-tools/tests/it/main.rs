@@ -12,5 +12,6 @@ mod index_file;
 mod info;
 mod interrupt;
 mod kills;
+mod openers;
 mod sparse;
 mod support;
