@@ -1,11 +1,12 @@
 //! Fills a dense index, drops it without closing it, and recovers it.
 //!
 //! ```text
-//! cargo bench -p uds-index --bench recovery [-- COUNT [FILE [ZONES]]]
+//! cargo bench -p uds-index --bench recovery [-- COUNT [FILE [ZONES [MOVED]]]]
 //! ```
 //!
 //! The default fills the window of a 256M index: 67,108,864 names. A child process does that,
-//! unless FILE is there from an earlier run. Prints how long the recovery takes and how much memory
+//! unless FILE is there from an earlier run; MOVED of the names, from the middle on, it posts a second
+//! time, so that their records move. Prints how long the recovery takes and how much memory
 //! the process had; then asks for a part of the names. Fails if one is missing that was not in the
 //! open chapter, or if the process had more than 300 MiB of memory.
 //! With `UDS_BENCH_TINY` set, a hundred thousand names in a tiny index: a smoke test.
@@ -35,13 +36,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let file = arguments.next().map_or_else(|| folder.path().join("index"), PathBuf::from);
     let zones = arguments.next().map_or(Ok(1), |zones| zones.parse())?;
     let zones = ZoneCount::new(zones).ok_or("1 to 16 zones")?;
+    let moved = arguments.next().map_or(Ok(0), |moved| moved.parse())?;
     if std::env::var_os(FILL).is_some() {
-        return fill(&file, count, tiny);
+        return fill(&file, count, moved, tiny);
     }
     // What an earlier run left is as good.
     if !file.exists() {
         let child = Command::new(std::env::current_exe()?)
             .args([count.to_string().as_ref(), file.as_os_str()])
+            .args(["1".to_string(), moved.to_string()])
             .env(FILL, "1")
             .status()?;
         if !child.success() {
@@ -67,8 +70,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let peak = memory("VmHWM:");
     println!("peak resident memory: {peak:.1} MiB, {MAX_RESIDENT_MIB} are allowed");
     let per_chapter = u64::from(index.geometry().records_per_chapter());
-    let known =
-        report.oldest_chapter.get() * per_chapter..report.newest_chapter.get() * per_chapter;
+    // A record that moved to the open chapter is found where it was before.
+    let end = (report.newest_chapter.get() * per_chapter).min(count);
+    let known = report.oldest_chapter.get() * per_chapter..end;
     let mut missing = 0;
     let step = (count / 1_000_000).max(1);
     let mut asked = known.clone().step_by(step as usize).peekable();
@@ -96,16 +100,19 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Fills an index and leaves it as a crash does.
-fn fill(file: &Path, count: u64, tiny: bool) -> Result<(), Box<dyn Error>> {
+fn fill(file: &Path, count: u64, moved: u64, tiny: bool) -> Result<(), Box<dyn Error>> {
     let configuration =
         if tiny { Configuration::tiny(false) } else { Configuration::dense(MemorySize::MB_256) };
     let bytes = LayoutSizes::new(&configuration.geometry())?.total_bytes();
     let storage = Arc::new(FileStorage::create(file, bytes)?);
     let index = Index::create(storage, &configuration, &CreateOptions::default())?;
     let begin = Instant::now();
-    for start in (0..count).step_by(BATCH as usize) {
+    let again = count / 2..(count / 2 + moved).min(count);
+    let starts = (0..count).step_by(BATCH as usize).map(|start| (start, count));
+    let again = again.clone().step_by(BATCH as usize).map(|start| (start, again.end));
+    for (start, end) in starts.chain(again) {
         let mut batch = Batch::with_capacity(BATCH as usize);
-        for counter in start..(start + BATCH).min(count) {
+        for counter in start..(start + BATCH).min(end) {
             batch.post(name(counter), data(counter));
         }
         index.run(&mut batch)?;

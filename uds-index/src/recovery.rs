@@ -25,6 +25,7 @@
 mod control;
 mod fill;
 mod scan;
+mod settle;
 mod survey;
 
 use std::num::NonZeroUsize;

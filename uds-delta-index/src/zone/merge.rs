@@ -156,6 +156,87 @@ impl DeltaZone {
     }
 }
 
+impl DeltaZone {
+    /// Appends the values of some keys of a list, given in ascending order, to `values`: `None` for
+    /// a key that has no entry, or more than one.
+    ///
+    /// # Errors
+    ///
+    /// [`DeltaError::NoSuchList`], [`DeltaError::CorruptList`], and [`DeltaError::KeyOrder`] for
+    /// keys that fall.
+    pub fn sole_values(
+        &self,
+        list: DeltaListNumber,
+        keys: impl IntoIterator<Item = DeltaKey>,
+        values: &mut Vec<Option<u32>>,
+    ) -> Result<(), DeltaError> {
+        let view = self.view(self.index_of(list)?);
+        let mut walk = Walk::new(list);
+        for key in keys {
+            let head = walk.to(key, &view)?;
+            let is_there = !head.is_at_end && head.key == key.get();
+            let next = match is_there {
+                true => view.next(&head).map_err(|defect| defect.in_list(list))?,
+                false => head,
+            };
+            let is_sole = is_there && (next.is_at_end || !next.is_collision);
+            values.push(is_sole.then(|| view.value(head.offset)));
+        }
+        Ok(())
+    }
+
+    /// Overwrites the values of the ordinary entries of some keys, given in ascending order with
+    /// their new values. Keys without entry are passed over.
+    ///
+    /// # Errors
+    ///
+    /// As [`sole_values`](Self::sole_values), and [`DeltaError::InvalidArgument`] for a value that
+    /// does not fit. What comes before has been overwritten then.
+    pub fn set_values(
+        &mut self,
+        list: DeltaListNumber,
+        entries: impl IntoIterator<Item = (DeltaKey, u32)>,
+    ) -> Result<(), DeltaError> {
+        let index = self.index_of(list)?;
+        let start = self.headers[index].start;
+        let mut walk = Walk::new(list);
+        for (key, value) in entries {
+            self.check_value(value)?;
+            let head = walk.to(key, &self.view(index))?;
+            if !head.is_at_end && head.key == key.get() {
+                self.coding.set_value(&mut self.memory, start + u64::from(head.offset), value);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A walk along a list, from one key to the next.
+struct Walk {
+    list: DeltaListNumber,
+    mark: Mark,
+    /// The key looked for last.
+    last: DeltaKey,
+}
+
+impl Walk {
+    fn new(list: DeltaListNumber) -> Self {
+        Self { list, mark: Mark::default(), last: DeltaKey::new(0) }
+    }
+
+    /// The first entry with this key or a larger one, or the end.
+    fn to(&mut self, key: DeltaKey, view: &ListView<'_>) -> Result<Position, DeltaError> {
+        let last = std::mem::replace(&mut self.last, key);
+        if last > key {
+            return Err(DeltaError::KeyOrder { list: self.list, key, cursor_key: last });
+        }
+        let head = view.seek(self.mark, key.get());
+        let head = head.map_err(|defect| defect.in_list(self.list))?;
+        self.mark = Mark { offset: head.offset, key: head.previous_key() };
+        Ok(head)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use uds_geometry::{DeltaCoding, RecordName};
@@ -246,6 +327,54 @@ mod tests {
                 merged.check_invariants().unwrap();
             }
         }
+    }
+
+    // Guards values that are looked up and overwritten many at a time against those one by one: in
+    // lists with collisions, for keys that are there and keys that are not.
+    #[test]
+    fn many_values_are_as_good_as_each() {
+        let mut state = 11;
+        let mut scratch = MergeScratch::default();
+        for program in 0..500_u64 {
+            let mut zone = zone(1 << 16);
+            let range = [60, 3000][program as usize % 2];
+            let mut keys: Vec<DeltaKey> = (0..random(&mut state, 60))
+                .map(|_| DeltaKey::new(random(&mut state, range) as u32))
+                .collect();
+            keys.sort_unstable();
+            let entries: Vec<_> = keys.iter().step_by(2).map(|&key| (key, 7)).collect();
+            zone.merge(LIST, &entries, &mut scratch).unwrap().unwrap();
+            for &(key, _) in entries.iter().step_by(5) {
+                let name = RecordName::of_block(&program.to_le_bytes());
+                let mut cursor = zone.find(LIST, key, &name).unwrap();
+                if !cursor.is_collision() {
+                    let _ = zone.insert(&mut cursor, key, 9, Some(&name)).unwrap();
+                }
+            }
+            keys.dedup();
+            let before = content(&zone);
+            let with = |key| before.iter().filter(move |entry| entry.0 == key).count();
+            let mut values = Vec::new();
+            zone.sole_values(LIST, keys.iter().copied(), &mut values).unwrap();
+            let expected: Vec<_> = keys.iter().map(|&key| (with(key) == 1).then_some(7)).collect();
+            assert_eq!(values, expected, "program {program}");
+            let changed: Vec<_> = keys.iter().step_by(3).map(|&key| (key, 200)).collect();
+            zone.set_values(LIST, changed.iter().copied()).unwrap();
+            let is_changed = |entry: &(DeltaKey, u32, Option<RecordName>)| {
+                entry.2.is_none() && changed.iter().any(|&(key, _)| key == entry.0)
+            };
+            let expected: Vec<_> = before
+                .iter()
+                .map(|entry| if is_changed(entry) { (entry.0, 200, None) } else { *entry })
+                .collect();
+            assert_eq!(content(&zone), expected, "program {program}");
+            zone.check_invariants().unwrap();
+        }
+        let mut zone = zone(1 << 16);
+        let falling = [DeltaKey::new(9), DeltaKey::new(3)];
+        zone.merge(LIST, &[(falling[1], 1), (falling[0], 1)], &mut scratch).unwrap();
+        assert!(zone.sole_values(LIST, falling, &mut Vec::new()).is_err());
+        assert!(zone.set_values(LIST, [(falling[0], 256)]).is_err());
     }
 
     // Guards a list that is full, and a zone: nothing changes, and what fits goes in one by one.

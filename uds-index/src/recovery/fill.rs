@@ -1,10 +1,11 @@
 //! Putting the names of a group into zones of the volume index (specification, section 11.9).
 
-use uds_delta_index::{Insertion, MergeScratch};
+use uds_delta_index::MergeScratch;
 use uds_geometry::{DeltaKey, DeltaListNumber};
 
 use super::Recovery;
 use super::scan::{Group, Placed};
+use super::settle::{Settler, put};
 use crate::IndexError;
 use crate::volume_index::{SubIndexZone, VolumeIndexZone};
 
@@ -15,12 +16,15 @@ pub(super) struct Filler<'a> {
     /// The names of the list at hand, and their entries.
     names: Vec<Placed>,
     entries: Vec<(DeltaKey, u32)>,
+    /// Those whose places are taken.
+    settler: Settler<'a>,
 }
 
 impl<'a> Filler<'a> {
     pub(super) fn new(recovery: &'a Recovery<'a>) -> Self {
         let scratch = MergeScratch::default();
-        Self { recovery, scratch, names: Vec::new(), entries: Vec::new() }
+        let settler = Settler::new(recovery);
+        Self { recovery, scratch, names: Vec::new(), entries: Vec::new(), settler }
     }
 
     /// Puts the names of a group that are those of some zones into these.
@@ -40,12 +44,16 @@ impl<'a> Filler<'a> {
                     for placed in group.names(*number, is_hook) {
                         if self.names.last().is_some_and(|last| last.list != placed.list) {
                             self.fill_list(group, part)?;
+                            if self.settler.is_full() {
+                                self.settler.settle(group, part, &mut working)?;
+                            }
                         }
                         let value = part.value_of(group.chapter_of(placed))?;
                         self.entries.push((DeltaKey::new(placed.key), value));
                         self.names.push(placed);
                     }
-                    self.fill_list(group, part)
+                    self.fill_list(group, part)?;
+                    self.settler.settle(group, part, &mut working)
                 })?;
             }
         }
@@ -59,7 +67,7 @@ impl<'a> Filler<'a> {
         match part.merge(list, &self.entries, &mut self.scratch)? {
             Some(left_out) => {
                 for &position in left_out {
-                    put(self.recovery, group, self.names[position], part)?;
+                    self.settler.add(self.names[position]);
                 }
             }
             None => {
@@ -72,34 +80,4 @@ impl<'a> Filler<'a> {
         self.entries.clear();
         Ok(())
     }
-}
-
-/// Puts one name whose place may be taken.
-fn put(
-    recovery: &Recovery<'_>,
-    group: &Group,
-    placed: Placed,
-    part: &mut SubIndexZone,
-) -> Result<(), IndexError> {
-    let volume = recovery.volume;
-    let chapter = group.chapter_of(placed);
-    let (page, node) = group.place_of(placed);
-    let slot = volume.geometry().physical_chapter(chapter);
-    // It was read before. If it cannot be any more, it cannot be found either.
-    let Ok(record) = volume.read_record(slot, page, node) else { return Ok(()) };
-    let entry = part.get(&record.name)?;
-    let is_its_own = match entry.chapter {
-        // The first in a chapter of several with the same place, or the same name once more.
-        Some(known) if known == chapter => entry.is_collision,
-        Some(known) => {
-            entry.is_collision || matches!(volume.find_record(known, &record.name), Ok(Some(_)))
-        }
-        None => false,
-    };
-    if !is_its_own {
-        let _: Insertion = part.put(entry, &record.name, chapter)?;
-    } else if entry.chapter != Some(chapter) {
-        part.set_chapter(&entry, chapter)?;
-    }
-    Ok(())
 }

@@ -23,7 +23,7 @@ use crate::sync::{Arc, Condvar, Mutex, lock, wait};
 use crate::volume_index::VolumeIndexZone;
 
 /// Bytes of all groups together.
-const GROUPS_BYTES: usize = 60 << 20;
+const GROUPS_BYTES: usize = 54 << 20;
 /// Into how many parts the lists of a sub-index zone are divided to sort their names: as many
 /// as fit the processor's cache one by one.
 const BUCKETS: u32 = 64;
@@ -50,7 +50,7 @@ pub(super) struct Placed {
     pub(super) list: u32,
     pub(super) key: u32,
     /// The number of the chapter in its group, then that of the record in the chapter.
-    locator: u32,
+    pub(super) locator: u32,
 }
 
 /// The names of some neighbouring lists, each packed into 64 bits: the list's number among them,

@@ -171,6 +171,32 @@ impl SubIndexZone {
         Ok(self.lists.merge(list, entries, scratch)?)
     }
 
+    /// Appends the chapters that some keys of a list stand for, given in ascending order, to
+    /// `chapters`: `None` for a key that has no entry, or more than one.
+    pub(crate) fn sole_chapters(
+        &self,
+        list: DeltaListNumber,
+        keys: impl IntoIterator<Item = DeltaKey>,
+        values: &mut Vec<Option<u32>>,
+        chapters: &mut Vec<Option<VirtualChapter>>,
+    ) -> Result<(), IndexError> {
+        values.clear();
+        self.lists.sole_values(list, keys, values)?;
+        let chapter = |value| VirtualChapter::new(self.chapter_of(u64::from(value)));
+        chapters.extend(values.iter().map(|value| value.map(chapter)));
+        Ok(())
+    }
+
+    /// Makes the ordinary entries of some keys of a list, given in ascending order with the new
+    /// values, name other chapters.
+    pub(crate) fn set_values(
+        &mut self,
+        list: DeltaListNumber,
+        entries: &[(DeltaKey, u32)],
+    ) -> Result<(), IndexError> {
+        Ok(self.lists.set_values(list, entries.iter().copied())?)
+    }
+
     fn entry_at(&self, cursor: Cursor, key: DeltaKey) -> Entry {
         let value = if cursor.matches(key) { self.lists.value(&cursor) } else { None };
         let chapter = value.map(|value| VirtualChapter::new(self.chapter_of(u64::from(value))));
