@@ -37,6 +37,7 @@ pub fn index_page(data: &[u8]) {
     let nonce = if flags & 2 == 0 { u64::from_le_bytes(nonce) } else { u64::from_be_bytes(nonce) };
     let Ok(header) = IndexPageHeader::parse(&page, Nonce::new(nonce)) else { return };
     assert_eq!(header.lists().len(), header.list_count() as usize);
+    assert_eq!(header.lists().last(), header.highest_list());
     let is_sound = chapter_index::validate(&header, &page, &geometry).is_ok();
     for name in names(&page) {
         let found = chapter_index::search(&header, &page, &geometry, &name);

@@ -4,16 +4,17 @@
 //! |---|---|
 //! | 0 | which base |
 //! | 1 | which region |
-//! | 2 | bit 0: mend the nonces; bits 1 and 2: zones to open it in; bit 3: an offset of no index |
+//! | 2 | bit 0: mend the nonces; bits 1 and 2: zones to open it in; bit 3: an offset of no index; |
+//! |   | bit 4: ask for the base's configuration and nonce |
 //! | 3.. | patches: offset (u16), count (u8), bytes |
 
 use std::sync::Arc;
 
-use uds_geometry::ZoneCount;
-use uds_index::{Batch, ErrorKind, Index, IndexError, IndexInfo, OpenMode, OpenOptions};
+use uds_geometry::{Nonce, ZoneCount};
+use uds_index::{Batch, ErrorKind, Index, IndexError, IndexInfo, OpenMode, OpenOptions, SaveState};
 use uds_volume::Storage;
 
-use crate::bases::{base, name};
+use crate::bases::{Base, base, name};
 use crate::damage::Damage;
 use crate::flat::FlatStorage;
 use crate::input::Input;
@@ -38,6 +39,9 @@ pub fn region(data: &[u8]) {
     let clean = open(&image, OpenMode::NoRebuild, zones, offset_blocks);
     assert_eq!(told.is_some(), loaded.is_some(), "what can be told of can be opened");
     assert!(loaded.is_some() || clean.is_none(), "what needs no recovery opens");
+    if flags & 16 != 0 {
+        ask_for(base, &image);
+    }
     for (index, _) in [loaded, clean].into_iter().flatten() {
         let mut oracle = Oracle::new(base, &image);
         let mut batch = Batch::new();
@@ -53,7 +57,32 @@ fn tell(image: &[u8], offset_blocks: u64) -> Option<IndexInfo> {
     let storage = Arc::new(FlatStorage::new(image));
     let told = IndexInfo::read(storage.clone(), offset_blocks);
     assert!(!storage.is_touched(), "telling has written");
-    told.map_err(|error| check_refusal(&error, OpenMode::Load)).ok()
+    let told = told.map_err(|error| check_refusal(&error, OpenMode::Load)).ok()?;
+    if let SaveState::Clean(state) = &told.save {
+        let chapters = u64::from(told.configuration.chapters_per_volume());
+        assert!(state.closed_chapters() <= chapters, "{state:?}");
+    }
+    Some(told)
+}
+
+/// Opens an index that must be the base: it is, or is refused.
+fn ask_for(base: &Base, image: &[u8]) {
+    let storage = Arc::new(FlatStorage::new(image));
+    let options = OpenOptions {
+        configuration: Some(base.configuration.clone()),
+        nonce: Some(Nonce::default()),
+        read_threads: 0,
+        ..OpenOptions::default()
+    };
+    match Index::open(storage.clone(), &options) {
+        Ok(index) => {
+            assert_eq!(*index.configuration(), base.configuration);
+            assert_eq!(index.nonce(), Nonce::default());
+        }
+        Err(error) if error.kind() == ErrorKind::Mismatch => {}
+        Err(error) => check_refusal(&error, OpenMode::Load),
+    }
+    assert!(!storage.is_touched(), "opening has written");
 }
 
 /// Opens an image without read threads; nothing where it is refused, as it may be.

@@ -5,7 +5,8 @@
 //! |---|---|
 //! | 0, 1 | streams and zones, 1 to 3 each |
 //! | 2 | lists, 1 to 64 |
-//! | 3 | bit 0: write the headers right; bit 1: write the items right, so that lists can be wrong |
+//! | 3 | bit 0: write the headers right; bit 1: write the items right, so that lists can be wrong; |
+//! |   | bit 2: misuse the restoration |
 //! | 4.. | for each stream its length (u16) and its bytes; with bit 1, sizes and lists alone |
 //! | then | operations of 4 bytes on the restored lists |
 
@@ -24,6 +25,7 @@ struct Plan {
     lists: u32,
     has_headers: bool,
     has_items: bool,
+    is_misused: bool,
 }
 
 /// Restores a save, works with it, and saves it again.
@@ -34,7 +36,8 @@ pub fn saved_lists(data: &[u8]) {
     let lists = 1 + u32::from(input.byte()) % 64;
     let flags = input.byte();
     let (has_headers, has_items) = (flags & 3 != 0, flags & 2 != 0);
-    let plan = Plan { streams, zones, lists, has_headers, has_items };
+    let is_misused = flags & 4 != 0;
+    let plan = Plan { streams, zones, lists, has_headers, has_items, is_misused };
     let inputs: Vec<Vec<u8>> =
         plan.streams.zones().map(|stream| plan.stream(stream, &mut input)).collect();
     let Ok(mut zones) = plan.restore(&inputs) else { return };
@@ -128,13 +131,48 @@ impl Plan {
         let read = |(stream, input)| SavedZone::read(input, stream, self.streams, self.lists);
         let headers = self.streams.zones().zip(&mut inputs).map(read);
         let headers = headers.collect::<Result<Vec<_>, _>>()?;
+        for header in &headers {
+            assert_eq!(header.list_count() as usize, header.list_sizes().len());
+            assert!(header.first_list().get() + header.list_count() <= self.lists);
+            let _ = (header.records(), header.collisions());
+        }
         let mut zones = self.new_zones();
+        if self.is_misused {
+            self.misuse(&headers, &mut inputs, zones)?;
+            panic!("a misuse was not noticed");
+        }
         let restoration = Restoration::begin(headers, &mut zones)?;
         for (stream, input) in self.streams.zones().zip(&mut inputs) {
             restoration.read_lists(stream, ListTag::Dense, input, &mut zones)?;
             read_guard(stream, input)?;
         }
         Ok(zones)
+    }
+
+    /// Does what callers must not: none of it panics, and all of it is an error.
+    fn misuse(
+        &self,
+        headers: &[SavedZone],
+        inputs: &mut [&[u8]],
+        mut zones: Vec<DeltaZone>,
+    ) -> Result<(), DeltaError> {
+        assert!(Restoration::begin(headers.to_vec(), &mut []).is_err());
+        if let [first, _, ..] = &mut zones[..] {
+            let first = std::slice::from_mut(first);
+            assert!(Restoration::begin(headers.to_vec(), first).is_err(), "half of the zones");
+        }
+        zones.reverse();
+        let count = zones.len();
+        assert!(count < 2 || Restoration::begin(headers.to_vec(), &mut zones).is_err());
+        zones.reverse();
+        let restoration = Restoration::begin(headers.to_vec(), &mut zones)?;
+        let far = ZoneCount::MAX.zones().last().expect("there are 16");
+        let wrong = restoration.read_lists(far, ListTag::Dense, &mut &[][..], &mut zones);
+        assert!(wrong.is_err(), "a stream that there is not");
+        let zones = &mut zones[..0];
+        restoration.read_lists(ZoneId::ZERO, ListTag::Dense, &mut inputs[0], zones)?;
+        // There was nothing to read.
+        Err(DeltaError::OutOfMemory { bytes: 0 })
     }
 
     /// What is saved comes back as it was.
@@ -148,7 +186,7 @@ impl Plan {
             bytes
         };
         let inputs: Vec<Vec<u8>> = count.zones().zip(zones).map(save).collect();
-        let again = Plan { streams: count, ..*self };
+        let again = Plan { streams: count, is_misused: false, ..*self };
         let restored = match again.restore(&inputs) {
             Ok(restored) => restored,
             // Counts come from the header, which may have been wrong.

@@ -54,7 +54,7 @@ fn saved_lists() -> Vec<Vec<u8>> {
     // Four bytes of an entry each, the last two bits of which are the start of a long code.
     let list: Vec<u8> = (0..60_u8).flat_map(|number| [number, 0x5a, number << 2, 0x80]).collect();
     for (streams, zones) in [(0, 0), (0, 2), (1, 0), (2, 1), (2, 2)] {
-        for flags in 0..4 {
+        for flags in 0..8 {
             for size in [0_u16, 22, 200, 1900, u16::MAX] {
                 let mut seed = vec![streams, zones, 7, flags];
                 for _ in 0..=streams {
@@ -148,6 +148,7 @@ fn traps(number: u8) -> Vec<(usize, Vec<u8>)> {
         (272, vec![0]),
         (280, vec![0xff; 8]),
         (264, vec![7]),
+        (264, vec![5]),
     ];
     for field in [10, 14, 18, 22, 26, 30, 34, 38] {
         for bytes in [&[0xff; 4][..], &[0; 4], &[2]] {
@@ -161,7 +162,9 @@ fn traps(number: u8) -> Vec<(usize, Vec<u8>)> {
         for field in [0, 16, 24, 28, 32, 40, 48] {
             traps.push((payload + field, vec![0xff; 8]));
             traps.push((payload + field, vec![9]));
+            traps.push((payload + field, vec![0; 8]));
         }
+        traps.push((start + 16, vec![1]));
         let map = start + BLOCK;
         traps.extend([(map, vec![0]), (map + 16, vec![0xff; 2]), (map + 20, vec![0; 2])]);
         let index = start + BLOCK * (1 + base.sizes.page_map_blocks as usize);
@@ -186,6 +189,8 @@ fn traps(number: u8) -> Vec<(usize, Vec<u8>)> {
         let zone_blocks = base.sizes.volume_index_blocks / u64::from(base.zones);
         let open = (open + zone_blocks * u64::from(base.zones)) as usize * BLOCK;
         traps.extend([0, 5, 10, 14, 30].map(|field| (open + field, vec![0xff; 4])));
+        // An open chapter that was discarded, because chapters were written since, is back.
+        traps.push((open, b"ALBOC02.00\x01\0\0\0".to_vec()));
     }
     let regions = base.regions();
     traps.retain(|(at, bytes)| {
@@ -199,11 +204,12 @@ fn traps(number: u8) -> Vec<(usize, Vec<u8>)> {
 fn regions() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
     for number in 0..BASES as u8 {
-        for flags in 0..6 {
+        for flags in 0..32 {
             seeds.push(vec![number, 0, flags]);
         }
         for (at, bytes) in traps(number) {
             seeds.push(patch(number, 1, at, &bytes));
+            seeds.push(patch(number, 16, at, &bytes));
         }
     }
     seeds
@@ -230,7 +236,12 @@ fn images() -> Vec<Vec<u8>> {
             seeds.push(vec![number, 0, 1, 0, region, 40, 0, 3]);
             for kind in 5..8 {
                 seeds.push(vec![number, 0, 1, kind, region, 0, 0, region ^ 1, 96, 1]);
+                // The same part of another chapter.
+                seeds.push(vec![number, 0, 1, kind, region, 0, 0, region + 2, 0, 0]);
             }
+            // A block of zeroes, and all of the region.
+            seeds.push(vec![number, 0, 1, 2, region, 0, 0, 0, 16, 0]);
+            seeds.push(vec![number, 0, 1, 2, region, 0, 0, 0xff, 0xff, 0]);
             seeds.push(vec![number, 0, 1, 9, region, 1, 0, 0]);
         }
     }
