@@ -239,6 +239,12 @@ impl<'a> Part<'a> {
         if low > high {
             return Err(reading.corrupt("oldest chapter", low, high));
         }
+        // Where memory is short it may be shorter, but never longer: entries of chapters that do
+        // not fit the bits of an entry would be taken for others, and expire with them.
+        let least = high.saturating_add(1).saturating_sub(self.parameters.chapter_count.into());
+        if low < least {
+            return Err(reading.corrupt("oldest chapter", low, least));
+        }
         self.low = self.low.max(low);
         let list_count = self.parameters.list_count;
         let done = self.flush_chapters.len() as u64;
