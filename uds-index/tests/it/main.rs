@@ -9,6 +9,7 @@ mod errors;
 mod fairness;
 mod faults;
 mod files;
+mod hostile;
 mod layout;
 mod limits;
 mod model;
