@@ -5,7 +5,7 @@
 //! |---|---|
 //! | 0, 1 | streams and zones, 1 to 3 each |
 //! | 2 | lists, 1 to 64 |
-//! | 3 | bit 0: write the headers right; bit 1: write the items right, so that lists can be wrong; |
+//! | 3 | bit 0: write the headers right; bit 1: write the items right, only lists can be wrong; |
 //! |   | bit 2: misuse the restoration |
 //! | 4.. | for each stream its length (u16) and its bytes; with bit 1, sizes and lists alone |
 //! | then | operations of 4 bytes on the restored lists |
