@@ -27,6 +27,8 @@ pub struct SubIndexParameters {
     pub chapter_bits: u32,
     /// Chapters that the sub-index represents.
     pub chapter_count: u32,
+    /// Chapters that it represented before the index lost one: one more in a *reduced* geometry.
+    pub rounded_chapter_count: u32,
     /// The mean delta, which chooses the delta code.
     pub mean_delta: u32,
     /// The delta code of that mean.
@@ -65,6 +67,7 @@ impl SubIndexParameters {
             address_bits,
             chapter_bits,
             chapter_count: chapters,
+            rounded_chapter_count: rounded as u32,
             mean_delta,
             coding,
             chapter_size_bits,

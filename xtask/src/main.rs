@@ -3,12 +3,14 @@
 //! - [`verify`]: every check in one command, with a table of results. It calls the others.
 //! - [`tidy`]: rules on the source text that no compiler checks.
 //! - [`golden`]: the images and answers of the reference implementation.
-//! - [`loom`], [`sanitize`], [`mod@bench`]: the concurrency models, the sanitizers, the benchmarks.
+//! - [`loom`], [`sanitize`], [`fuzz`], [`mod@bench`]: the concurrency models, the sanitizers, the
+//!   fuzz targets, the benchmarks.
 //!
 //! What they share: [`shell`] runs commands, [`workspace`] knows the crates.
 #![forbid(unsafe_code)]
 
 mod bench;
+mod fuzz;
 mod golden;
 mod loom;
 mod sanitize;
@@ -35,6 +37,8 @@ enum Command {
     Loom(loom::Options),
     /// Runs the tests with threads under the sanitizers and Miri, as far as they are here.
     Sanitize(sanitize::Options),
+    /// Fuzzes the decoders and whole images, and says what of the decoders that reaches.
+    Fuzz(fuzz::Options),
     /// Runs the benchmarks.
     Bench(bench::Options),
 }
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
         Command::Golden(options) => golden::run(&options).map(|_| ExitCode::SUCCESS),
         Command::Loom(options) => loom::run(&options).map(|_| ExitCode::SUCCESS),
         Command::Sanitize(options) => sanitize::run(&options).map(|()| ExitCode::SUCCESS),
+        Command::Fuzz(options) => fuzz::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Bench(options) => bench::run(&options).map(|_| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| {

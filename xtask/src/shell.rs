@@ -6,6 +6,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -59,6 +60,18 @@ impl Cmd {
             bail!("`{self}` failed ({status})");
         }
         Ok(())
+    }
+
+    /// Prints the command and runs it, its output going to a file. Says whether it succeeded.
+    pub(crate) fn run_into(&self, file: &Path) -> Result<bool> {
+        println!("$ {self} > {}", file.display());
+        let doing = || format!("cannot write {}", file.display());
+        let output = File::create(file).with_context(doing)?;
+        let errors = output.try_clone().with_context(doing)?;
+        let mut command = self.command();
+        command.stdout(output).stderr(errors);
+        let status = command.status().with_context(|| format!("cannot start `{self}`"))?;
+        Ok(status.success())
     }
 
     /// Runs the command and returns what it printed. Its errors go where ours go.

@@ -1,7 +1,7 @@
 //! Saving the state of an index to a save slot, and loading it (specification, sections 10.7
 //! and 11.9).
 
-use uds_geometry::{Geometry, VolumeIndexParameters, ZoneCount};
+use uds_geometry::{Geometry, VirtualChapter, VolumeIndexParameters, ZoneCount};
 use uds_volume::Volume;
 
 use super::{Contents, Engine, Hold, Zone, empty_open_chapters};
@@ -188,18 +188,28 @@ fn load_save(
 /// written after the save.
 ///
 /// Pages that cannot be read, or are damaged, prove nothing: they fail the requests that need them,
-/// and no more.
+/// and no more. Nor does a later chapter where the one before the open chapter still stands, which
+/// would have been overwritten first: its number is damaged.
 fn check_volume(volume: &Volume, save: &Save) -> Result<(), IndexError> {
+    let previous = save.newest.previous().filter(|&chapter| chapter >= save.oldest);
+    let slot_of = |chapter| volume.geometry().physical_chapter(chapter);
+    let in_its_slot = match previous {
+        Some(chapter) => volume.chapter_in_slot(slot_of(chapter)).unwrap_or_default(),
+        None => None,
+    };
+    let stands = previous.is_some() && in_its_slot == previous;
     // Only a sound chapter counts: what a crash or a recovery has left behind is not one.
-    let slot = volume.geometry().physical_chapter(save.newest);
-    if volume.probe(slot, &mut Vec::new()).is_ok_and(|found| found.chapter >= save.newest) {
+    let is_since = |found: VirtualChapter| {
+        if stands { found == save.newest } else { found >= save.newest }
+    };
+    if volume
+        .probe(slot_of(save.newest), &mut Vec::new())
+        .is_ok_and(|found| is_since(found.chapter))
+    {
         return Err(IndexError::NotSavedCleanly { reason: UncleanReason::WrittenSince });
     }
-    let Some(chapter) = save.newest.previous().filter(|&chapter| chapter >= save.oldest) else {
-        return Ok(());
-    };
-    match volume.chapter_in_slot(volume.geometry().physical_chapter(chapter)) {
-        Ok(Some(found)) if found != chapter => {
+    match (previous, in_its_slot) {
+        (Some(chapter), Some(found)) if found != chapter => {
             let reason = UncleanReason::ChapterMissing { chapter };
             Err(IndexError::NotSavedCleanly { reason })
         }

@@ -239,6 +239,14 @@ impl<'a> Part<'a> {
         if low > high {
             return Err(reading.corrupt("oldest chapter", low, high));
         }
+        // Where memory is short it may be shorter, but never longer: entries of chapters that do
+        // not fit the bits of an entry would be taken for others, and expire with them.
+        // (An index that was just converted had one chapter more.)
+        let chapters = u64::from(self.parameters.rounded_chapter_count);
+        let least = high.saturating_add(1).saturating_sub(chapters);
+        if low < least {
+            return Err(reading.corrupt("oldest chapter", low, least));
+        }
         self.low = self.low.max(low);
         let list_count = self.parameters.list_count;
         let done = self.flush_chapters.len() as u64;

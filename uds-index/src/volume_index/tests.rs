@@ -376,12 +376,14 @@ fn a_wrong_save_is_refused() {
     let parameters = parameters(2, 8);
     let (zones, _) = filled(&parameters, 2);
     let streams = zones.save();
-    let wrong: [(usize, usize, u8, &str); 11] = [
+    let wrong: [(usize, usize, u8, &str); 12] = [
         (0, 0, b'x', "magic"),
         (1, 7, b'6', "magic"),
         (0, 8, 0, "nonce"),
         (1, 15, 9, "nonce"),
         (0, 16, 20, "oldest chapter"),
+        // A window of more chapters than entries can tell apart.
+        (0, 16, 11, "oldest chapter"),
         (0, 24, 18, "newest chapter"),
         (1, 24, 20, "newest chapter"),
         (0, 32, 1, "first delta list"),

@@ -10,6 +10,7 @@ mod errors;
 mod fairness;
 mod faults;
 mod files;
+mod hostile;
 mod layout;
 mod lifecycles;
 mod limits;

@@ -29,7 +29,7 @@ use case::Case;
 use run::{Outcome, run_case};
 
 /// Where the cases lie, seen from the workspace, if no folder is given.
-const DEFAULT_FOLDER: &str = "../shared/golden";
+pub(crate) const DEFAULT_FOLDER: &str = "../shared/golden";
 
 /// Options of `cargo xtask golden`.
 #[derive(Default, clap::Args)]

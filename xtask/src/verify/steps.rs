@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use super::{Context, Tier, Verdict, licences, msrv};
 use crate::shell::Cmd;
-use crate::{bench, golden, loom, sanitize, tidy};
+use crate::{bench, fuzz, golden, loom, sanitize, tidy};
 
 /// A step of the gate.
 pub(crate) struct Step {
@@ -25,7 +25,7 @@ const fn step(
 }
 
 /// All steps, in the order in which they run.
-pub(crate) const STEPS: [Step; 14] = [
+pub(crate) const STEPS: [Step; 15] = [
     step("fmt", "the formatting is rustfmt's", Tier::Pr, fmt),
     step("clippy", "no warning of the compiler or of clippy", Tier::Pr, clippy),
     step("test", "unit and integration tests", Tier::Pr, test),
@@ -38,6 +38,7 @@ pub(crate) const STEPS: [Step; 14] = [
     step("msrv", "the oldest Rust that the crates promise", Tier::Pr, msrv),
     step("benches", "the benchmarks compile and run, tiny", Tier::Pr, benches),
     step("sanitize", "threads under the sanitizers and Miri", Tier::Nightly, sanitize),
+    step("fuzz", "decoders and whole images, fuzzed for a minute each", Tier::Nightly, fuzz),
     step(
         "advisories",
         "known faults of the dependencies (needs the network)",
@@ -145,6 +146,11 @@ fn benches(context: &Context) -> Result<Verdict> {
 fn sanitize(_: &Context) -> Result<Verdict> {
     sanitize::run(&sanitize::Options::default())?;
     passed()
+}
+
+fn fuzz(context: &Context) -> Result<Verdict> {
+    const SECONDS: u64 = 60;
+    fuzz::verify(&context.workspace, SECONDS)
 }
 
 fn advisories(context: &Context) -> Result<Verdict> {

@@ -1,0 +1,4 @@
+//! The fuzz target `image`: see `uds_fuzz::TARGETS`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| uds_fuzz::image(data));
