@@ -31,5 +31,5 @@ mod zone;
 
 pub(crate) use self::regroup::regroup;
 pub(crate) use self::save::{Saved, WalkedList, load, save, walk};
-pub(crate) use self::sub_index::SubIndexZone;
+pub(crate) use self::sub_index::{SubIndexZone, chapter_of_value};
 pub(crate) use self::zone::{Entry, Hooks, VolumeIndexZone};

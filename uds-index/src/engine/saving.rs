@@ -184,7 +184,7 @@ fn load_save(
 ///
 /// Pages that cannot be read, or are damaged, prove nothing: they fail the requests that need them,
 /// and no more.
-fn check_volume(volume: &Volume, save: &Save) -> Result<(), IndexError> {
+pub(crate) fn check_volume(volume: &Volume, save: &Save) -> Result<(), IndexError> {
     // Only a sound chapter counts: what a crash or a recovery has left behind is not one.
     let slot = volume.geometry().physical_chapter(save.newest);
     if volume.probe(slot, &mut Vec::new()).is_ok_and(|found| found.chapter >= save.newest) {

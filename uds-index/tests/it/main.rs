@@ -22,3 +22,4 @@ mod sparse;
 mod statistics;
 mod stress;
 mod threads;
+mod verification;

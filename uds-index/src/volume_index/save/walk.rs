@@ -31,6 +31,10 @@ pub(crate) struct Declared {
     pub(crate) collisions: u64,
     /// All lists, those without entries too.
     pub(crate) lists: u64,
+    /// The largest flush chapter of all.
+    pub(crate) last_flush_chapter: u64,
+    /// Bytes of the lists.
+    pub(crate) bytes: u64,
 }
 
 /// Reads all streams to their ends and shows each list with entries to `visit`.
@@ -50,10 +54,14 @@ pub(crate) fn walk<R: Read>(
     let parts = || [Some(&non_hook), hook.as_ref()].into_iter().flatten();
     for part in parts() {
         part.check_complete(saved.first_block).map_err(nowhere)?;
+        let last = part.flush_chapters.iter().copied().max().unwrap_or_default();
+        declared.last_flush_chapter = declared.last_flush_chapter.max(last);
         for header in &part.headers {
             declared.records = declared.records.wrapping_add(header.records());
             declared.collisions = declared.collisions.wrapping_add(header.collisions());
             declared.lists += u64::from(header.list_count());
+            let sizes = header.list_sizes().iter();
+            declared.bytes += sizes.map(|&size| u64::from(size).div_ceil(8)).sum::<u64>();
         }
     }
     for (stream, input) in non_hook.stream_count.zones().zip(&mut saved.streams) {
