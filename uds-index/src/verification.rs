@@ -39,12 +39,12 @@ use uds_geometry::{
 };
 use uds_volume::{Storage, Volume};
 
+use self::chapter::{Examiner, SlotReport};
 pub use self::checked::{Checked, DeepChecked};
 pub use self::control::{VerifyControl, VerifyPhase, VerifyProgress};
-pub use self::finding::{Cause, Finding, Region, Severity};
-use self::chapter::{Examiner, SlotReport};
 use self::deep::{Comparison, Group, Outcome, Places};
 use self::finding::Findings;
+pub use self::finding::{Cause, Finding, Region, Severity};
 use self::save::{LatestSave, SaveReport};
 use crate::IndexError;
 use crate::engine::open_volume;
@@ -214,7 +214,8 @@ impl Verifier<'_> {
         let chapters = save::chapters_of(&latest.save);
         let slot_of = |&chapter| (self.volume.geometry().physical_chapter(chapter), Some(chapter));
         let targets: Vec<Target> = chapters.iter().map(slot_of).collect();
-        let check_save = || save::check(self.layout, self.volume, self.parameters, latest);
+        let check_save =
+            || save::check(self.layout, self.volume, self.parameters, latest, self.control);
         self.control.enter_phase(VerifyPhase::Saves, 0);
         let (saved, reports) = if is_deep {
             let saved = check_save()?;
@@ -349,8 +350,8 @@ impl Verifier<'_> {
                 comparison.place_open(targets.len(), places);
             }
             let chapters: Vec<_> = targets.iter().filter_map(|target| target.1).collect();
-            let is_whole: Vec<_> = of_group.iter().map(|report| report.is_whole).collect();
-            let group = Group { chapters: &chapters, is_whole: &is_whole, has_open };
+            let is_reliable: Vec<_> = of_group.iter().map(SlotReport::is_reliable).collect();
+            let group = Group { chapters: &chapters, is_reliable: &is_reliable, has_open };
             outcome.add(self.compare(&comparison, &group, places)?);
             reports.extend(of_group);
         }

@@ -133,11 +133,8 @@ mod tests {
         let lists = ChapterLists::new(&geometry).unwrap();
         let (mut total, mut used) = (0, 0);
         for list in header.lists() {
-            let entries: Vec<_> = lists
-                .entries(&header, &page, list)
-                .unwrap()
-                .collect::<Result<_, _>>()
-                .unwrap();
+            let entries: Vec<_> =
+                lists.entries(&header, &page, list).unwrap().collect::<Result<_, _>>().unwrap();
             let bits = lists.bits_of(&header, &page, list).unwrap();
             let keys = entries.iter().map(|entry| entry.key);
             assert_eq!(lists.needed_bits(keys), u64::from(bits));

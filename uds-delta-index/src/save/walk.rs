@@ -101,8 +101,7 @@ mod tests {
         let mut seen = Vec::new();
         while let Some((list, entries)) = lists.read(&mut input).unwrap() {
             let entries: Vec<_> = entries.collect::<Result<_, _>>().unwrap();
-            let wanted: Vec<_> =
-                zone.entries(list).unwrap().collect::<Result<_, _>>().unwrap();
+            let wanted: Vec<_> = zone.entries(list).unwrap().collect::<Result<_, _>>().unwrap();
             assert_eq!(entries, wanted);
             seen.push(list.get());
         }

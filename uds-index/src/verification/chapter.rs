@@ -36,6 +36,14 @@ pub(super) struct SlotReport {
     pub(super) checked: Checked,
 }
 
+impl SlotReport {
+    /// Whether the records of the chapter are all known, and nothing is wrong with them: what is not
+    /// among them was never there.
+    pub(super) fn is_reliable(&self) -> bool {
+        self.is_identified && self.is_whole && self.findings.damage == 0
+    }
+}
+
 /// Examines slots, one after the other. Each thread has its own.
 pub(super) struct Examiner<'a> {
     pub(super) volume: &'a Volume,
@@ -234,8 +242,8 @@ impl<'a> Examiner<'a> {
             let unfound = records_of_page(page).filter(is_lost).count() as u32;
             let page = ChapterPage::Record(number);
             let region = Region::Chapter { chapter: report.chapter, slot: report.slot, page };
-            let offset = self.volume.place(report.slot, page).offset
-                + u64::from(node) * RECORD_BYTES as u64;
+            let offset =
+                self.volume.place(report.slot, page).offset + u64::from(node) * RECORD_BYTES as u64;
             report.findings.damage(region, offset, Cause::RecordOrder { node, unfound });
         }
     }
@@ -260,10 +268,7 @@ pub(super) fn record_bits(geometry: &Geometry) -> u32 {
 }
 
 /// Reads a page, unless it was read together with others.
-fn read_unless(
-    is_read: bool,
-    read: impl FnOnce() -> Result<(), VolumeError>,
-) -> Result<(), Cause> {
+fn read_unless(is_read: bool, read: impl FnOnce() -> Result<(), VolumeError>) -> Result<(), Cause> {
     if is_read {
         return Ok(());
     }

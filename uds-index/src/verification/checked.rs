@@ -49,7 +49,7 @@ pub struct DeepChecked {
     pub entries_matched: u64,
     /// Entries for records that their chapter does not have.
     pub entries_dangling: u64,
-    /// Entries for chapters that could not be read wholly.
+    /// Entries that lead to no record of a chapter that is damaged, or cannot be read wholly.
     pub entries_not_checked: u64,
     /// Records that no entry of the volume index leads to: newer ones with the same names have
     /// taken their places, or they were deleted, or are copies, or there was no room for them.

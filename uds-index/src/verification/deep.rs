@@ -59,8 +59,8 @@ pub(super) struct Places {
 pub(super) struct Group<'a> {
     /// Closed chapters that follow one another.
     pub(super) chapters: &'a [VirtualChapter],
-    /// Whether the records of each are all known.
-    pub(super) is_whole: &'a [bool],
+    /// Whether the records of each are all known, and those that were written.
+    pub(super) is_reliable: &'a [bool],
     /// Whether the open chapter belongs to it too, behind the others.
     pub(super) has_open: bool,
 }
@@ -138,8 +138,7 @@ impl<'a> Comparison<'a> {
             hooks.extend(hook);
         }
         let part = |zones, parameters: &SubIndexParameters| {
-            let lists_per_bucket =
-                LISTS_OF_BUCKET.max(parameters.list_count.div_ceil(MAX_BUCKETS));
+            let lists_per_bucket = LISTS_OF_BUCKET.max(parameters.list_count.div_ceil(MAX_BUCKETS));
             let list_bits = bits_per(u64::from(lists_per_bucket) - 1);
             Part {
                 zones,
@@ -283,9 +282,6 @@ impl<'a> Comparison<'a> {
         let key_mask = (1 << part.parameters.address_bits) - 1;
         let key_of = |packed: u64| (packed >> part.locator_bits) as u32 & key_mask;
         for entry in entries.map_while(Result::ok) {
-            let key = entry.key.get();
-            let before = names.iter().take_while(|&&packed| key_of(packed) < key).count();
-            names = &names[before..];
             let chapter = chapter_of_value(&part.parameters, low, flush_chapter, entry.value);
             if chapter < low || chapter > high {
                 continue;
@@ -298,11 +294,14 @@ impl<'a> Comparison<'a> {
                     continue;
                 }
             };
+            let key = entry.key.get();
+            let before = names.iter().take_while(|&&packed| key_of(packed) < key).count();
+            names = &names[before..];
             let same_key = names.iter().take_while(|&&packed| key_of(packed) == key).count();
             let same_key = &names[..same_key];
             if self.has_record(part, same_key, place, &entry, group) {
                 outcome.checked.entries_matched += 1;
-            } else if group.is_whole.get(place).is_none_or(|&is_whole| is_whole) {
+            } else if group.is_reliable.get(place).is_none_or(|&is_reliable| is_reliable) {
                 outcome.dangle(chapter, is_hook, number);
             } else {
                 outcome.checked.entries_not_checked += 1;

@@ -154,6 +154,15 @@ pub enum Cause {
         /// The record page that the index has for that name.
         leads_to: Option<u32>,
     },
+    /// Records of a chapter that belong in one delta list, and are not in it as they are on the
+    /// record pages, although it had room for them: it is the list that is damaged.
+    #[error("{records} records that belong in delta list {list} cannot be found there")]
+    ListDiffers {
+        /// How many.
+        records: u32,
+        /// The list.
+        list: DeltaListNumber,
+    },
     /// Entries of a chapter's index for which its pages have no records.
     #[error("{entries} of its entries are for records that the chapter does not have")]
     NoSuchRecords {
@@ -186,6 +195,25 @@ pub enum Cause {
     SavedTwice {
         /// The name.
         name: RecordName,
+    },
+    /// The slot of a chapter older than those of the save has it, although no newer one has taken
+    /// its place.
+    #[error(
+        "chapter {chapter} is on the volume, but the save says that the oldest one is {oldest}: a          recovery could not read it, or the save is damaged"
+    )]
+    NotInWindow {
+        /// The chapter.
+        chapter: VirtualChapter,
+        /// The oldest chapter of the save.
+        oldest: VirtualChapter,
+    },
+    /// The volume index has forgotten chapters before their time, for want of memory.
+    #[error(
+        "it has forgotten {chapters} chapters before their time, for want of memory: their records          cannot be found"
+    )]
+    ForgottenEarly {
+        /// How many.
+        chapters: u64,
     },
     /// Entries of the volume index for records that their chapter does not have.
     #[error(

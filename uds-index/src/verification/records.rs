@@ -112,13 +112,8 @@ impl Examiner<'_> {
         // Where records are not those of the index, it has entries for others.
         for (number, walked) in surplus.into_iter().filter(|_| !is_lacking) {
             let page = ChapterPage::Index(IndexPageNumber::new(number));
-            report.findings.push(Finding {
-                severity: Severity::Damage,
-                region: Region::Chapter { chapter: report.chapter, slot: report.slot, page },
-                offset: self.volume.place(report.slot, page).offset,
-                list: walked.surplus_list,
-                cause: Cause::NoSuchRecords { entries: walked.surplus },
-            });
+            let cause = Cause::NoSuchRecords { entries: walked.surplus };
+            self.blame_list(report, page, walked.surplus_list, cause);
         }
         self.names = names;
     }
@@ -245,28 +240,52 @@ impl Examiner<'_> {
         }
     }
 
-    /// Reports the names that are not found and should be, page by page. Says whether there are
-    /// any.
+    /// Reports the names that are not found and should be: list by list where they have one in
+    /// common, page by page otherwise. Says whether there are any.
     fn blame_missing(&self, names: &Names, report: &mut SlotReport) -> bool {
         let per_page = self.packing().records_per_page;
         let mut missing = names.missing.clone();
         missing.sort_unstable_by_key(|missing| missing.record);
+        let Some(&first) = missing.first() else { return false };
+        let list = DeltaListNumber::new(first.list);
+        let has_list = |header: &Option<_>| {
+            header.is_some_and(|header: uds_delta_index::IndexPageHeader| header.contains(list))
+        };
+        let index_page = self.headers.iter().position(has_list);
+        let is_one_list = missing.iter().all(|missing| missing.list == first.list);
+        if let Some(page) = index_page.filter(|_| is_one_list && missing.len() > 1) {
+            let page = ChapterPage::Index(IndexPageNumber::new(page as u32));
+            let cause = Cause::ListDiffers { records: missing.len() as u32, list };
+            self.blame_list(report, page, Some(list), cause);
+            return true;
+        }
         for of_page in missing.chunk_by(|a, b| a.record / per_page == b.record / per_page) {
             let first = of_page[0];
             let page = ChapterPage::Record(RecordPageNumber::new(first.record / per_page));
-            report.findings.push(Finding {
-                severity: Severity::Damage,
-                region: Region::Chapter { chapter: report.chapter, slot: report.slot, page },
-                offset: self.volume.place(report.slot, page).offset,
-                list: Some(DeltaListNumber::new(first.list)),
-                cause: Cause::NotIndexed {
-                    records: of_page.len() as u32,
-                    name: self.record(first.record).name,
-                    leads_to: first.leads_to,
-                },
-            });
+            let cause = Cause::NotIndexed {
+                records: of_page.len() as u32,
+                name: self.record(first.record).name,
+                leads_to: first.leads_to,
+            };
+            self.blame_list(report, page, Some(DeltaListNumber::new(first.list)), cause);
         }
-        !missing.is_empty()
+        true
+    }
+
+    fn blame_list(
+        &self,
+        report: &mut SlotReport,
+        page: ChapterPage,
+        list: Option<DeltaListNumber>,
+        cause: Cause,
+    ) {
+        report.findings.push(Finding {
+            severity: Severity::Damage,
+            region: Region::Chapter { chapter: report.chapter, slot: report.slot, page },
+            offset: self.volume.place(report.slot, page).offset,
+            list,
+            cause,
+        });
     }
 }
 

@@ -11,13 +11,13 @@ use uds_volume::{IndexPageMap, Volume, VolumeError};
 use super::chapter::SlotReport;
 use super::checked::Checked;
 use super::finding::{Cause, Finding, Findings, Region, Severity};
-use super::{MAX_OF_PART, VerifiedState};
+use super::{MAX_OF_PART, VerifiedState, VerifyControl};
 use crate::IndexError;
 use crate::engine::check_volume;
 use crate::error::{Reading, UncleanReason};
 use crate::layout::{Header, Layout, RegionReader, Save};
 use crate::open_chapter::read_header;
-use crate::volume_index::{Saved, WalkedList, chapter_of_value, walk};
+use crate::volume_index::{Declared, Saved, WalkedList, chapter_of_value, walk};
 
 /// The latest save, and where it is.
 #[derive(Clone, Copy)]
@@ -69,7 +69,9 @@ fn note_oddity(layout: &Layout, header: Header, region: Region, findings: &mut F
 pub(super) fn cause(error: IndexError) -> Cause {
     match error {
         IndexError::Storage(error)
-        | IndexError::Volume(VolumeError::Storage { source: error, .. }) => Cause::Unreadable(error),
+        | IndexError::Volume(VolumeError::Storage { source: error, .. }) => {
+            Cause::Unreadable(error)
+        }
         IndexError::Volume(error) => Cause::PageMap(error),
         IndexError::VolumeIndex(error) => Cause::Lists(error),
         error => Cause::Index(error),
@@ -97,6 +99,7 @@ pub(super) fn state(
         // Damage there is told of with the rest of the save.
         _ => {}
     }
+    check_oldest(volume, &save, region, place.first_block(), findings);
     match check_volume(volume, &save) {
         Err(IndexError::NotSavedCleanly { reason: UncleanReason::WrittenSince }) => {
             unclean(UncleanReason::WrittenSince)
@@ -109,12 +112,41 @@ pub(super) fn state(
     }
 }
 
+/// Checks which chapter a save says is the oldest: the open one must not need its place. Notes a
+/// chapter that is on the volume, and older, although its place was not needed.
+fn check_oldest(volume: &Volume, save: &Save, region: Region, block: u64, findings: &mut Findings) {
+    let geometry = volume.geometry();
+    let chapters = u64::from(geometry.chapters_per_volume());
+    let offset = block * u64::from(BLOCK_BYTES);
+    if save.newest.get() - save.oldest.get() >= chapters {
+        let reading = Reading { structure: "saved state", block };
+        let wanted = save.newest.get() + 1 - chapters;
+        let error = reading.corrupt("oldest chapter", save.oldest.get(), wanted);
+        findings.damage(region, offset, cause(error));
+    }
+    let Some(chapter) = save.oldest.previous() else { return };
+    if chapter.get() + chapters <= save.newest.get() {
+        return;
+    }
+    let slot = geometry.physical_chapter(chapter);
+    if volume.probe(slot, &mut Vec::new()).is_ok_and(|found| found.chapter == chapter) {
+        findings.push(Finding {
+            severity: Severity::Note,
+            region,
+            offset,
+            list: None,
+            cause: Cause::NotInWindow { chapter, oldest: save.oldest },
+        });
+    }
+}
+
 /// Examines the parts of the latest save.
 pub(super) fn check(
     layout: &Layout,
     volume: &Volume,
     parameters: &VolumeIndexParameters,
     latest: LatestSave,
+    control: &VerifyControl,
 ) -> Result<SaveReport, IndexError> {
     let mut report = SaveReport {
         findings: Findings::new(MAX_OF_PART),
@@ -125,7 +157,7 @@ pub(super) fn check(
     };
     check_open_chapter(layout, volume, latest, &mut report);
     check_page_map(layout, volume, latest, &mut report);
-    check_volume_index(layout, parameters, latest, &mut report)?;
+    check_volume_index(layout, parameters, latest, control, &mut report)?;
     Ok(report)
 }
 
@@ -240,20 +272,21 @@ fn check_volume_index(
     layout: &Layout,
     parameters: &VolumeIndexParameters,
     latest: LatestSave,
+    control: &VerifyControl,
     report: &mut SaveReport,
 ) -> Result<(), IndexError> {
     let LatestSave { slot, save } = latest;
     let start_of = |zone| layout.slot(slot).volume_index(zone, save.zones).start;
     let region = |zone| Region::VolumeIndex { slot: slot as u8, zone };
     let high = save.newest.get();
-    let (mut entries, mut collisions, mut expired) = (0_u64, 0_u64, 0_u64);
+    let mut seen = Seen::default();
     let findings = &mut report.findings;
     let walked = walk(&mut saved_index(layout, latest), parameters, |walked| {
         let (zone, list) = (walked.stream, walked.list);
         let block = start_of(zone);
-        if let Err(cause) =
-            check_list(walked, high, block, [&mut entries, &mut collisions, &mut expired])
-        {
+        control.check()?;
+        if let Err(cause) = check_list(walked, high, block, &mut seen) {
+            seen.is_partial = true;
             findings.push(Finding {
                 severity: Severity::Damage,
                 region: region(zone),
@@ -264,53 +297,89 @@ fn check_volume_index(
         }
         Ok(())
     });
-    report.checked.volume_index_entries = entries;
-    report.checked.volume_index_expired = expired;
-    let declared = match walked {
-        Ok(declared) => declared,
-        Err((zone, error)) => {
-            report.unusable(region(zone), start_of(zone), cause(error));
-            return Ok(());
+    report.checked.volume_index_entries = seen.entries;
+    report.checked.volume_index_expired = seen.expired;
+    match walked {
+        Ok(declared) => {
+            report.checked.volume_index_lists = declared.lists;
+            report.checked.bytes_read += declared.bytes;
+            check_declared(
+                &declared,
+                &seen,
+                region(ZoneId::ZERO),
+                start_of(ZoneId::ZERO),
+                high,
+                report,
+            );
         }
-    };
-    report.checked.volume_index_lists = declared.lists;
-    report.checked.bytes_read += declared.bytes;
-    let block = start_of(ZoneId::ZERO);
-    let reading = Reading { structure: "saved volume index", block };
-    let last = declared.last_flush_chapter;
-    let counts = reading
-        .check("last flush chapter", last.max(high), high)
-        .and_then(|()| reading.check("number of entries", declared.records, entries))
-        .and_then(|()| reading.check("number of collisions", declared.collisions, collisions));
-    // Lists that could not be walked to their ends were counted in part.
-    if report.findings.damage == 0 {
-        if let Err(error) = counts {
-            let offset = block * u64::from(BLOCK_BYTES);
-            report.findings.damage(region(ZoneId::ZERO), offset, cause(error));
-        }
+        Err((_, error @ IndexError::Abandoned)) => return Err(error),
+        Err((zone, error)) => report.unusable(region(zone), start_of(zone), cause(error)),
     }
     Ok(())
 }
 
-/// Walks one list; counts its entries, the collisions among them, and those that have expired.
-fn check_list(
-    walked: WalkedList<'_>,
-    high: u64,
+/// What a walk over all lists counts.
+#[derive(Default)]
+struct Seen {
+    entries: u64,
+    collisions: u64,
+    /// Entries of chapters that have been forgotten.
+    expired: u64,
+    /// Whether there are lists that were not walked to their ends.
+    is_partial: bool,
+}
+
+/// Checks what the heads of the streams say against what is in them.
+fn check_declared(
+    declared: &Declared,
+    seen: &Seen,
+    region: Region,
     block: u64,
-    [entries, collisions, expired]: [&mut u64; 3],
-) -> Result<(), Cause> {
+    high: u64,
+    report: &mut SaveReport,
+) {
+    let offset = block * u64::from(BLOCK_BYTES);
+    let reading = Reading { structure: "saved volume index", block };
+    let mut results = Vec::new();
+    for &(low, chapters) in &declared.windows {
+        let wanted = high.saturating_add(1).saturating_sub(chapters.into());
+        if low < wanted {
+            results.push(Err(reading.corrupt("oldest chapter", low, wanted)));
+        } else if low > wanted {
+            report.findings.push(Finding {
+                severity: Severity::Note,
+                region,
+                offset,
+                list: None,
+                cause: Cause::ForgottenEarly { chapters: low - wanted },
+            });
+        }
+    }
+    let last = declared.last_flush_chapter;
+    results.push(reading.check("last chapter of a list", last.max(high), high));
+    // Lists that could not be walked to their ends were counted in part.
+    if !seen.is_partial {
+        results.push(reading.check("number of entries", declared.records, seen.entries));
+        results.push(reading.check("number of collisions", declared.collisions, seen.collisions));
+    }
+    for error in results.into_iter().filter_map(Result::err) {
+        report.findings.damage(region, offset, cause(error));
+    }
+}
+
+/// Walks one list, and counts its entries.
+fn check_list(walked: WalkedList<'_>, high: u64, block: u64, seen: &mut Seen) -> Result<(), Cause> {
     let WalkedList { parameters, low, flush_chapter, .. } = walked;
     let reading = Reading { structure: "saved volume index", block };
-    let corrupt =
-        |field, found, limit| Err(Cause::Index(reading.corrupt(field, found, limit)));
+    let corrupt = |field, found, limit| Err(Cause::Index(reading.corrupt(field, found, limit)));
     if flush_chapter > high {
         return corrupt("oldest chapter of a list", flush_chapter, high);
     }
     let last_key = (1 << parameters.address_bits) - 1;
     for entry in walked.entries {
         let entry = entry.map_err(Cause::Lists)?;
-        *entries += 1;
-        *collisions += u64::from(entry.name.is_some());
+        seen.entries += 1;
+        seen.collisions += u64::from(entry.name.is_some());
         if entry.key.get() > last_key {
             return corrupt("key of an entry", entry.key.get().into(), last_key.into());
         }
@@ -321,7 +390,7 @@ fn check_list(
         if chapter < flush_chapter {
             return corrupt("chapter of an entry", chapter, flush_chapter);
         }
-        *expired += u64::from(chapter < low);
+        seen.expired += u64::from(chapter < low);
     }
     Ok(())
 }

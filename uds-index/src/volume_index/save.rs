@@ -35,7 +35,7 @@ use crate::sync::Arc;
 
 mod walk;
 
-pub(crate) use walk::{WalkedList, walk};
+pub(crate) use walk::{Declared, WalkedList, walk};
 
 const STRUCTURE: &str = "saved volume index";
 const MAGIC: [u8; 8] = *b"MI5-0005";

@@ -203,7 +203,9 @@ impl Report {
             return writeln!(text, "\nSOUND: nothing is damaged{but}");
         }
         writeln!(text, "\nDAMAGED: {}", units::counted(self.damage, "finding"))?;
-        text.push_str("No wrong data comes of this; records are lost. What to do: docs/verify.md\n");
+        text.push_str(
+            "No wrong data comes of this; records are lost. What to do: docs/verify.md\n",
+        );
         Ok(())
     }
 }

@@ -2,9 +2,7 @@
 
 use uds_geometry::{Record, RecordData, RecordName};
 
-use super::{
-    RecordPageEncoder, RecordPageOrder, in_order, records_of_page, search_record_page,
-};
+use super::{RecordPageEncoder, RecordPageOrder, in_order, records_of_page, search_record_page};
 use crate::error::VolumeError;
 use crate::testing::Random;
 
@@ -134,9 +132,8 @@ fn misplaced_records_are_seen() {
             swapped.swap(a * 32 + byte, b * 32 + byte);
         }
         assert!(order.first_misplaced(&swapped).is_some(), "{a} and {b}");
-        let lost = records
-            .iter()
-            .filter(|record| search_record_page(&swapped, &record.name).is_none());
+        let lost =
+            records.iter().filter(|record| search_record_page(&swapped, &record.name).is_none());
         assert!(lost.count() > 0);
     }
 }

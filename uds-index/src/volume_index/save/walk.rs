@@ -24,13 +24,15 @@ pub(crate) struct WalkedList<'a> {
 }
 
 /// What a walk found besides the lists.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Declared {
     /// The entries, and the collisions among them, that the streams say they have.
     pub(crate) records: u64,
     pub(crate) collisions: u64,
     /// All lists, those without entries too.
     pub(crate) lists: u64,
+    /// The oldest chapter that each sub-index knows, and how many it has room to know.
+    pub(crate) windows: Vec<(u64, u32)>,
     /// The largest flush chapter of all.
     pub(crate) last_flush_chapter: u64,
     /// Bytes of the lists.
@@ -54,6 +56,7 @@ pub(crate) fn walk<R: Read>(
     let parts = || [Some(&non_hook), hook.as_ref()].into_iter().flatten();
     for part in parts() {
         part.check_complete(saved.first_block).map_err(nowhere)?;
+        declared.windows.push((part.low, part.parameters.chapter_count));
         let last = part.flush_chapters.iter().copied().max().unwrap_or_default();
         declared.last_flush_chapter = declared.last_flush_chapter.max(last);
         for header in &part.headers {
