@@ -142,8 +142,8 @@ pub enum Cause {
     /// Records that the index of their chapter does not name, or on another page, although it had
     /// room for them.
     #[error(
-        "{records} of its records are not those that the index of their chapter describes, and \
-         cannot be found; the first is {name}{}",
+        "{records} of its records cannot be found, for the index of their chapter does not \
+         describe them; the first is {name}{}",
         LeadsTo(*leads_to)
     )]
     NotIndexed {
@@ -245,8 +245,8 @@ struct LeadsTo(Option<u32>);
 impl fmt::Display for LeadsTo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(page) => write!(f, ", which the index has on record page {page}"),
-            None => f.write_str(", which is not in the index"),
+            Some(page) => write!(f, ", which it has on record page {page}"),
+            None => f.write_str(", which is not in it"),
         }
     }
 }

@@ -149,7 +149,8 @@ impl Report {
         let time = units::duration(Duration::from_secs_f64(self.seconds));
         writeln!(text, "\nRead       {} in {time}", units::bytes(checked.bytes_read))?;
         let mut line = |what: &str, count: u64, of: &str| {
-            writeln!(text, "  {what:<9}{:>14} {of}", units::count(count))
+            let line = format!("  {what:<9}{:>14} {of}", units::count(count));
+            writeln!(text, "{}", line.trim_end())
         };
         line("chapters", checked.chapters, "")?;
         line("pages", checked.index_pages, "index pages")?;

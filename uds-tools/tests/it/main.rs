@@ -14,3 +14,4 @@ mod interrupt;
 mod kills;
 mod sparse;
 mod support;
+mod verify;
