@@ -26,9 +26,11 @@
 
 mod builder;
 mod encode;
+mod lists;
 mod read;
 
 pub use builder::{ChapterIndexBuilder, PackedPage};
+pub use lists::ChapterLists;
 pub use read::{search, validate};
 
 use uds_geometry::{DeltaCoding, Geometry};
@@ -38,6 +40,8 @@ use crate::coding::EntryCoding;
 
 /// The delta code of every chapter index.
 const CODING: DeltaCoding = DeltaCoding::chapter_index();
+/// The memory of a chapter's delta index while the chapter is open comes in pieces of this size.
+const ZONE_BYTES_UNIT: usize = 65536;
 
 /// How the entries of a geometry's chapter indexes are coded.
 fn entry_coding(geometry: &Geometry) -> Result<EntryCoding, DeltaError> {

@@ -47,7 +47,7 @@ mod zone;
 
 pub use error::{Bound, CursorMisuse, DeltaError, ListDefect};
 pub use page::IndexPageHeader;
-pub use save::{ListTag, Restoration, SavedZone, read_guard, write_guard};
+pub use save::{ListTag, Restoration, SavedLists, SavedZone, read_guard, write_guard};
 pub use zone::{
     Cursor, DeltaEntry, DeltaStatistics, DeltaZone, Entries, Insertion, InvariantViolation,
     MAX_LIST_BITS, MergeScratch, ZoneCensus, ZoneConfiguration, regroup,

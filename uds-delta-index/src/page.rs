@@ -28,7 +28,7 @@ use crate::{Bound, DeltaError};
 
 const HEADER_BITS: u64 = 8 * INDEX_PAGE_HEADER_BYTES as u64;
 const OFFSET_BITS: u64 = INDEX_PAGE_OFFSET_BITS as u64;
-const GUARD_BITS: u64 = 8 * GUARD_BYTES as u64;
+pub(crate) const GUARD_BITS: u64 = 8 * GUARD_BYTES as u64;
 /// The largest list number that a header can hold.
 const MAX_LIST: u32 = u16::MAX as u32;
 
@@ -127,6 +127,11 @@ impl IndexPageHeader {
     pub fn lists(&self) -> impl ExactSizeIterator<Item = DeltaListNumber> + use<> {
         let first = self.lowest_list.get();
         (first..first + self.list_count).map(DeltaListNumber::new)
+    }
+
+    /// The bit of `page` where its last list ends.
+    pub(crate) fn end_of_lists(&self, page: &[u8]) -> u64 {
+        offset(page, self.list_count)
     }
 
     /// A list of the page.

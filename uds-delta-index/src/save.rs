@@ -23,12 +23,14 @@
 //! streams. It reads any `p` from 0 to 7.
 
 mod restore;
+mod walk;
 
 use std::io::{Read, Write};
 
 use uds_geometry::{DeltaListNumber, ZoneCount, ZoneId};
 
 pub use restore::Restoration;
+pub use walk::SavedLists;
 
 use crate::bits::copy_bits;
 use crate::zone::MAX_LIST_BITS;

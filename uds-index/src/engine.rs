@@ -37,6 +37,7 @@ use uds_delta_index::DeltaStatistics;
 use uds_geometry::{Geometry, VirtualChapter, VolumeIndexParameters, ZoneCount, ZoneId};
 use uds_volume::{FinishedRead, Volume};
 
+pub(crate) use self::saving::check_volume;
 pub(crate) use self::threads::Threads;
 use self::triage::Triage;
 use self::waiting::Waiting;
@@ -326,7 +327,8 @@ impl Desk {
     }
 }
 
-fn open_volume(layout: &Layout, geometry: Geometry) -> Result<Arc<Volume>, IndexError> {
+/// The volume of an index. Nothing is read.
+pub(crate) fn open_volume(layout: &Layout, geometry: Geometry) -> Result<Arc<Volume>, IndexError> {
     let volume = Volume::new(
         Arc::clone(layout.storage()),
         geometry,

@@ -156,8 +156,8 @@ pub enum IndexError {
         /// Why that one failed.
         source: Arc<IndexError>,
     },
-    /// The recovery of the index was ended before it was done.
-    #[error("the recovery of the index was given up; the storage is as it was")]
+    /// The recovery or verification of the index was ended before it was done.
+    #[error("the work on the index was given up before it was done; the storage is as it was")]
     Abandoned,
     /// The index is suspended, or another thread suspends or resumes it.
     #[error("the index is suspended, or about to be: resume it first")]
@@ -318,7 +318,7 @@ pub enum ErrorKind {
     Suspended,
     /// The index is closed.
     Closed,
-    /// The recovery of the index was given up.
+    /// The recovery or verification of the index was given up.
     Abandoned,
     /// A bug of this library.
     Bug,

@@ -77,6 +77,23 @@ impl DiscardPlace {
     }
 }
 
+/// A header block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Header {
+    SuperBlock,
+    Configuration,
+    Slot(usize),
+}
+
+/// A byte that nothing reads, and that somebody has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Oddity {
+    /// Where it is on the storage.
+    pub(crate) offset: u64,
+    pub(crate) found: u8,
+    pub(crate) wanted: u8,
+}
+
 /// What a caller expects of an index that it opens.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Expected {
@@ -109,7 +126,7 @@ impl Layout {
         let config = ConfigBlock {
             configuration: configuration.clone(),
             nonce: options.nonce,
-            remapping: Remapping::NONE,
+            remapping: None,
         };
         Ok(Self::new(storage, first_block, sizes, super_block, config))
     }
@@ -159,6 +176,28 @@ impl Layout {
         first_block: u64,
         expected: &Expected,
     ) -> Result<Self, IndexError> {
+        let mut layout = Self::load_head(storage, first_block, expected)?;
+        for slot in 0..layout.saves.len() {
+            match layout.read_save(slot) {
+                // Only a storage that cannot be read is an error.
+                Err(error @ IndexError::Storage(_)) => return Err(error),
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(slot, error, "the header of a save slot is damaged");
+                    layout.damaged_slots[slot] = true;
+                }
+                Ok(()) => {}
+            }
+        }
+        Ok(layout)
+    }
+
+    /// Reads the layout without what the save slots hold: as if they were empty.
+    pub(crate) fn load_head(
+        storage: Arc<dyn Storage>,
+        first_block: u64,
+        expected: &Expected,
+    ) -> Result<Self, IndexError> {
         let available = storage.len();
         let truncated = |wanted: Option<u64>| IndexError::Truncated {
             wanted: wanted.unwrap_or(u64::MAX),
@@ -181,28 +220,16 @@ impl Layout {
         let sizes = LayoutSizes::new(&config.configuration.geometry())?;
         super_block::check_regions(&table, first_block, &sizes, super_block.conversion())?;
         check_length(end_byte(first_block, &sizes))?;
-        let mut layout = Self::new(storage, first_block, sizes, super_block, config);
-        for slot in 0..layout.saves.len() {
-            layout.read_save(slot)?;
-        }
-        Ok(layout)
+        Ok(Self::new(storage, first_block, sizes, super_block, config))
     }
 
-    /// Reads the header of a slot. One that makes no sense counts as no save; only a storage that
-    /// cannot be read is an error.
-    fn read_save(&mut self, slot: usize) -> Result<(), IndexError> {
+    /// Reads the header of a slot: what it says is in the layout then. Where it makes no sense, or
+    /// cannot be read, the slot counts as empty.
+    pub(crate) fn read_save(&mut self, slot: usize) -> Result<(), IndexError> {
         let place = self.slot(slot);
         let block = read_block(&*self.storage, place.start)?;
-        let save = RegionTable::decode(&block, place.start)
-            .and_then(|table| place.read_table(&table, self.volume_nonce));
-        match save {
-            Ok(save) => self.saves[slot] = save,
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(slot, error, "the header of a save slot is damaged");
-                self.damaged_slots[slot] = true;
-            }
-        }
+        let table = RegionTable::decode(&block, place.start)?;
+        self.saves[slot] = place.read_table(&table, self.volume_nonce)?;
         Ok(())
     }
 
@@ -226,6 +253,33 @@ impl Layout {
         self.first_block
     }
 
+    /// The first byte of a header block that nothing reads, and that is not as this library writes
+    /// it.
+    pub(crate) fn first_oddity(&self, header: Header) -> Result<Option<Oddity>, IndexError> {
+        let (place, wanted) = match header {
+            Header::SuperBlock => {
+                let table = self.super_block.table(self.first_block, &self.sizes);
+                (self.first_block, table.encode())
+            }
+            Header::Configuration => (self.first_block + 1, self.config.encode()),
+            Header::Slot(slot) => {
+                let place = self.slot(slot);
+                let table = match &self.saves[slot] {
+                    Some(save) => place.saved_table(save, self.volume_nonce),
+                    None => place.unsaved_table(),
+                };
+                (place.start, table.encode())
+            }
+        };
+        let found = read_block(&*self.storage, place)?;
+        let differs = found.iter().zip(&wanted).position(|(found, wanted)| found != wanted);
+        Ok(differs.map(|at| Oddity {
+            offset: place * u64::from(BLOCK_BYTES) + at as u64,
+            found: found[at],
+            wanted: wanted[at],
+        }))
+    }
+
     /// The slots whose headers make no sense, as a save that was cut off can leave them.
     pub(crate) fn damaged_slots(&self) -> impl Iterator<Item = u8> + '_ {
         (0..).zip(self.damaged_slots).filter_map(|(slot, damaged)| damaged.then_some(slot))
@@ -242,7 +296,8 @@ impl Layout {
 
     /// The geometry of the index, with the remapped chapter of a converted one.
     pub(crate) fn geometry(&self) -> Geometry {
-        Geometry::new(&self.config.configuration, self.config.remapping)
+        let remapping = self.config.remapping.unwrap_or(Remapping::NONE);
+        Geometry::new(&self.config.configuration, remapping)
     }
 
     /// The version of its super block.

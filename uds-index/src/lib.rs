@@ -7,7 +7,8 @@
 //!
 //! - [`Index`]: create, open, post, query, save, close.
 //! - [`Batch`]: many requests at once, which is how to be fast.
-//! - [`IndexInfo`]: what an index says of itself, without opening it.
+//! - [`IndexInfo`]: what an index says of itself, without opening it; [`verify`]: whether all of it
+//!   is as it was written.
 //! - [`uds_volume::Storage`]: where an index lives; [`uds_geometry::Configuration`]: how large
 //!   it is.
 //!
@@ -56,6 +57,7 @@ mod session;
 mod statistics;
 mod switch;
 mod sync;
+mod verification;
 mod volume_index;
 
 // The README's example is compiled with the doctests.
@@ -71,3 +73,7 @@ pub use options::{CreateOptions, OpenMode, OpenOptions, SuspendMode};
 pub use recovery::{RecoveryControl, RecoveryPhase, RecoveryProgress, RecoveryReport};
 pub use request::{Answer, Batch, Location, Operation, Request};
 pub use statistics::Statistics;
+pub use verification::{
+    Cause, Checked, DeepChecked, Finding, Region, Severity, Verification, VerifiedState,
+    VerifyControl, VerifyOptions, VerifyPhase, VerifyProgress, verify,
+};

@@ -35,6 +35,9 @@ pub(crate) enum Command {
     /// How much memory and disk an index takes, and what it remembers
     #[command(after_help = exit::with_codes(SIZE_HELP))]
     Size(SizeArgs),
+    /// Check a whole index, and say what is wrong where; never writes
+    #[command(after_help = exit::with_codes(VERIFY_HELP))]
+    Verify(VerifyArgs),
 }
 
 const ESTIMATE_HELP: &str = "\
@@ -88,6 +91,18 @@ Examples:
   uds size --memory 1G
   uds size --data 10T
   uds size --data 10T --block-size 64K";
+
+const VERIFY_HELP: &str = "\
+Reads everything: headers, the latest save, and every page of
+every chapter, whose records are looked up as a query would.
+--deep also compares every entry of the saved volume index with
+the chapters. The exit code is 1 where something is damaged; an
+index that was not closed cleanly can be sound.
+
+Examples:
+  uds verify /var/tmp/my.uds
+  uds verify /var/tmp/my.uds --deep
+  uds verify /var/tmp/my.uds --format json";
 
 #[derive(Args, Debug)]
 pub(crate) struct EstimateArgs {
@@ -201,6 +216,30 @@ pub(crate) struct SizeArgs {
     /// How to print the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: Format,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArgs {
+    /// The file or block device that holds the index
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Where in the file the index starts, in blocks of 4 KiB
+    #[arg(long, value_name = "BLOCKS", default_value_t = 0)]
+    pub(crate) offset: u64,
+    /// Compare every entry of the volume index with the chapters, too;
+    /// takes as much memory as using the index does, and some more
+    #[arg(long)]
+    pub(crate) deep: bool,
+    /// Threads that examine chapters, 1 to 1024 [default: one for each
+    /// core, 8 at most]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// How to print the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+    /// No progress bar, even on a terminal
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub mod sim;
 pub use error::{PagePlace, VolumeError, Wanted};
 pub use page_map::IndexPageMap;
 pub use radix::RadixSorter;
-pub use record_page::{RecordPageEncoder, records_of_page, search_record_page};
+pub use record_page::{RecordPageEncoder, RecordPageOrder, records_of_page, search_record_page};
 pub use storage::{
     CountingStorage, FileKind, FileOptions, FileStorage, MemoryStorage, Operation, OperationCounts,
     Storage, StorageError,

@@ -70,6 +70,54 @@ impl RecordPageEncoder {
     }
 }
 
+/// Checks the order of record pages. Made once and used for many pages.
+///
+/// ```
+/// use uds_volume::RecordPageOrder;
+///
+/// // Three nodes, of which the first is the root: their names are 0, 2 and 1.
+/// let mut page = [0; 96];
+/// (page[32], page[64]) = (2, 1);
+/// assert_eq!(RecordPageOrder::new(3).first_misplaced(&page), Some(0));
+/// ```
+#[derive(Debug)]
+pub struct RecordPageOrder {
+    /// The node of each record in order of names.
+    nodes: Box<[u32]>,
+}
+
+impl RecordPageOrder {
+    /// What checks pages of `records_per_page` records.
+    #[must_use]
+    pub fn new(records_per_page: u32) -> Self {
+        Self { nodes: in_order(records_per_page) }
+    }
+
+    /// The first node, in the order of names, whose name is less than the one before it, or `None`
+    /// where all are in order: each record is found then by its name.
+    ///
+    /// # Panics
+    ///
+    /// Where `page` is shorter than a page.
+    #[must_use]
+    pub fn first_misplaced(&self, page: &[u8]) -> Option<u32> {
+        let mut before = RecordName::default();
+        let mut before_prefix = 0;
+        for &node in &self.nodes {
+            let start = node as usize * RECORD_BYTES;
+            let mut name = [0; NAME_BYTES];
+            name.copy_from_slice(&page[start..start + NAME_BYTES]);
+            let name = RecordName::new(name);
+            let prefix = name.volume_index_bits();
+            if prefix < before_prefix || prefix == before_prefix && name < before {
+                return Some(node);
+            }
+            (before, before_prefix) = (name, prefix);
+        }
+        None
+    }
+}
+
 /// The data of `name` on a record page, if the page has a record of that name.
 ///
 /// Bytes after the last whole record are ignored. On a page that is not in order the search

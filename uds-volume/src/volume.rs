@@ -179,6 +179,24 @@ impl Volume {
         self.cache.forget(PhysicalPage::new(0)..end);
     }
 
+    /// Reads an index page of a slot into `page`, as it is: neither verified nor cached.
+    ///
+    /// # Errors
+    ///
+    /// [`VolumeError::Storage`], and [`VolumeError::Argument`] for a slot or page that does not
+    /// exist or a buffer that is not a page long.
+    pub fn read_index_page(
+        &self,
+        slot: PhysicalChapter,
+        number: IndexPageNumber,
+        page: &mut [u8],
+    ) -> Result<(), VolumeError> {
+        let count = self.geometry.index_pages_per_chapter();
+        check_below("the number of an index page", number.get(), count)?;
+        self.check_page_buffer(page)?;
+        self.read_pages(slot, ChapterPage::Index(number), page)
+    }
+
     /// Reads a record page of a slot into `page`, as it is and without caching it.
     ///
     /// # Errors
@@ -192,12 +210,17 @@ impl Volume {
         page: &mut [u8],
     ) -> Result<(), VolumeError> {
         self.check_record_page(number)?;
-        let bytes = u64::from(self.geometry.bytes_per_page());
-        if page.len() as u64 != bytes {
-            let (what, found) = ("the size of a buffer for a page", page.len() as u64);
-            return Err(VolumeError::Argument { what, found, wanted: Wanted::Exactly(bytes) });
-        }
+        self.check_page_buffer(page)?;
         self.read_pages(slot, ChapterPage::Record(number), page)
+    }
+
+    fn check_page_buffer(&self, page: &[u8]) -> Result<(), VolumeError> {
+        let bytes = u64::from(self.geometry.bytes_per_page());
+        if page.len() as u64 == bytes {
+            return Ok(());
+        }
+        let (what, found) = ("the size of a buffer for a page", page.len() as u64);
+        Err(VolumeError::Argument { what, found, wanted: Wanted::Exactly(bytes) })
     }
 
     /// Says that a slot's index pages will be read soon, and its record pages too where

@@ -17,8 +17,6 @@ use crate::list::{ListView, Mark, Position};
 use crate::page::{lists_that_fit, write_page};
 use crate::{DeltaError, DeltaZone, Insertion, ZoneConfiguration};
 
-/// Zones' memory comes in pieces of this size.
-const ZONE_BYTES_UNIT: usize = 65536;
 /// Bytes behind the last list, so that loads and stores of words stay within the memory.
 const PADDING_BYTES: u64 = 8;
 
@@ -174,7 +172,7 @@ impl ChapterIndexBuilder {
     /// Bytes of the delta index of a chapter that is not closed yet.
     fn zone_bytes(&self) -> usize {
         let pages = self.geometry.index_pages_per_chapter() as usize + 1;
-        (pages * self.geometry.bytes_per_page() as usize).next_multiple_of(ZONE_BYTES_UNIT)
+        (pages * self.geometry.bytes_per_page() as usize).next_multiple_of(super::ZONE_BYTES_UNIT)
     }
 
     /// The long way: exactly the operations that define a chapter index (section 4).

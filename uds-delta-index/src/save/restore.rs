@@ -82,20 +82,13 @@ impl Restoration {
                 wanted: "one of those that the restoration was begun with",
             });
         };
-        let mut data = [0; MAX_ITEM_BYTES as usize];
-        // A list of the next item must not be below this one.
-        let mut lowest = saved.first_list;
-        for _ in saved.sizes.iter().filter(|&&size| size > 0) {
-            let mut header = [0; ITEM_HEADER_BYTES];
-            input.read_exact(&mut header).map_err(DeltaError::reading)?;
-            let item = Item::parse(&header);
-            let size = item.check(saved, stream, tag, lowest)?;
-            let bytes = &mut data[..item.byte_count as usize];
-            input.read_exact(bytes).map_err(DeltaError::reading)?;
+        let mut items = Items::new(saved, tag);
+        while let Some((item, size)) = items.read(saved, input)? {
             let list = DeltaListNumber::new(item.list);
             let zone = zones.get_mut((item.list / self.lists_per_zone) as usize);
+            let phase = item.phase.into();
             let is_filled =
-                zone.is_some_and(|zone| zone.fill(list, bytes, item.phase.into(), size));
+                zone.is_some_and(|zone| zone.fill(list, items.bytes_of(&item), phase, size));
             if !is_filled {
                 return Err(DeltaError::InvalidArgument {
                     what: "delta list to restore",
@@ -103,18 +96,60 @@ impl Restoration {
                     wanted: "a list of the zones that the restoration was begun with",
                 });
             }
-            lowest = item.list + 1;
         }
         Ok(())
     }
 }
 
+/// The items of one delta index in a stream, as they are read.
+pub(super) struct Items {
+    tag: ListTag,
+    data: Box<[u8]>,
+    /// A list of the next item must not be below this one.
+    lowest: u32,
+    /// How many items are to come.
+    left: usize,
+}
+
+impl Items {
+    pub(super) fn new(saved: &SavedZone, tag: ListTag) -> Self {
+        let left = saved.sizes.iter().filter(|&&size| size > 0).count();
+        let data = vec![0; MAX_ITEM_BYTES as usize].into_boxed_slice();
+        Self { tag, data, lowest: saved.first_list, left }
+    }
+
+    /// The next item and the bits of its list, or `None` behind the last.
+    pub(super) fn read(
+        &mut self,
+        saved: &SavedZone,
+        input: &mut impl Read,
+    ) -> Result<Option<(Item, u16)>, DeltaError> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let mut header = [0; ITEM_HEADER_BYTES];
+        input.read_exact(&mut header).map_err(DeltaError::reading)?;
+        let item = Item::parse(&header);
+        let size = item.check(saved, saved.stream, self.tag, self.lowest)?;
+        let bytes = &mut self.data[..item.byte_count as usize];
+        input.read_exact(bytes).map_err(DeltaError::reading)?;
+        self.lowest = item.list + 1;
+        self.left -= 1;
+        Ok(Some((item, size)))
+    }
+
+    /// The bytes of the item that was read last.
+    pub(super) fn bytes_of(&self, item: &Item) -> &[u8] {
+        &self.data[..usize::from(item.byte_count)]
+    }
+}
+
 /// The header of an item.
-struct Item {
+pub(super) struct Item {
     tag: u8,
-    phase: u8,
+    pub(super) phase: u8,
     byte_count: u16,
-    list: u32,
+    pub(super) list: u32,
 }
 
 impl Item {

@@ -190,7 +190,7 @@ fn load_save(
 /// Pages that cannot be read, or are damaged, prove nothing: they fail the requests that need them,
 /// and no more. Nor does a later chapter where the one before the open chapter still stands, which
 /// would have been overwritten first: its number is damaged.
-fn check_volume(volume: &Volume, save: &Save) -> Result<(), IndexError> {
+pub(crate) fn check_volume(volume: &Volume, save: &Save) -> Result<(), IndexError> {
     let previous = save.newest.previous().filter(|&chapter| chapter >= save.oldest);
     let slot_of = |chapter| volume.geometry().physical_chapter(chapter);
     let in_its_slot = match previous {

@@ -48,17 +48,17 @@ struct RawRemapping {
 pub(crate) struct ConfigBlock {
     pub(crate) configuration: Configuration,
     pub(crate) nonce: Nonce,
-    /// Where the remapped chapter of a converted index is.
-    pub(crate) remapping: Remapping,
+    /// Where the remapped chapter is, in a converted index.
+    pub(crate) remapping: Option<Remapping>,
 }
 
 impl ConfigBlock {
-    /// The block that holds this configuration, for a new index.
+    /// The block that holds this configuration.
     pub(super) fn encode(&self) -> Block {
         let configuration = &self.configuration;
         let raw = RawConfig {
             magic: MAGIC,
-            version: VERSION,
+            version: if self.remapping.is_some() { CONVERTED_VERSION } else { VERSION },
             record_pages_per_chapter: configuration.record_pages_per_chapter().into(),
             chapters_per_volume: configuration.chapters_per_volume().into(),
             sparse_chapters_per_volume: configuration.sparse_chapters_per_volume().into(),
@@ -70,7 +70,15 @@ impl ConfigBlock {
             nonce: self.nonce.get().into(),
         };
         let mut block = [0; BLOCK_BYTES as usize];
-        block[..size_of::<RawConfig>()].copy_from_slice(raw.as_bytes());
+        let (start, rest) = block.split_at_mut(size_of::<RawConfig>());
+        start.copy_from_slice(raw.as_bytes());
+        if let Some(Remapping { virtual_chapter, physical_chapter }) = self.remapping {
+            let raw = RawRemapping {
+                virtual_chapter: virtual_chapter.into(),
+                physical_chapter: physical_chapter.into(),
+            };
+            rest[..size_of::<RawRemapping>()].copy_from_slice(raw.as_bytes());
+        }
         block
     }
 
@@ -103,8 +111,8 @@ impl ConfigBlock {
         })
         .map_err(|source| IndexError::ImpossibleConfiguration { block: place, source })?;
         let remapping = match is_converted {
-            true => read_remapping(rest, &configuration, reading)?,
-            false => Remapping::NONE,
+            true => Some(read_remapping(rest, &configuration, reading)?),
+            false => None,
         };
         Ok(Self { configuration, nonce: Nonce::new(raw.nonce.get()), remapping })
     }
@@ -186,7 +194,7 @@ mod tests {
     fn config() -> ConfigBlock {
         let configuration = Configuration::sparse(MemorySize::MB_256);
         let nonce = Nonce::new(0x1122_3344_5566_7788);
-        ConfigBlock { configuration, nonce, remapping: Remapping::NONE }
+        ConfigBlock { configuration, nonce, remapping: None }
     }
 
     // Guards the place of every number.
@@ -283,8 +291,11 @@ mod tests {
     fn remappings_are_read_and_checked() {
         let read = |block: &Block| ConfigBlock::decode(block, 1, true);
         let remapping = Remapping { virtual_chapter: 4096, physical_chapter: 904 };
-        assert_eq!(read(&converted(4096, 904, 1023)).unwrap().remapping, remapping);
-        assert_eq!(read(&converted(0, 0, 1024)).unwrap().remapping, Remapping::NONE);
+        let block = converted(4096, 904, 1023);
+        let found = read(&block).unwrap();
+        assert_eq!(found.remapping, Some(remapping));
+        assert_eq!(found.encode(), block);
+        assert_eq!(read(&converted(0, 0, 1024)).unwrap().remapping, Some(Remapping::NONE));
         let wrong = [
             (converted(4096, 1023, 1023), "remapped physical chapter"),
             (converted(u64::MAX, 904, 1023), "remapped virtual chapter"),

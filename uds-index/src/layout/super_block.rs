@@ -98,13 +98,13 @@ impl SuperBlock {
         self.conversion.unwrap_or_default()
     }
 
-    /// The region table of a new index of these sizes whose first block is `first`.
+    /// The region table of an index of these sizes whose first block is `first`.
     pub(super) fn table(&self, first: u64, sizes: &LayoutSizes) -> RegionTable {
         let payload = RawPayload {
             label: LABEL,
             nonce_info: self.nonce_info,
             nonce: self.nonce.get().into(),
-            version: ORDINARY_VERSION.into(),
+            version: self.version().into(),
             block_bytes: BLOCK_BYTES.into(),
             index_count: 1.into(),
             max_saves: MAX_SAVES.into(),
@@ -112,11 +112,16 @@ impl SuperBlock {
             open_chapter_blocks: sizes.open_chapter_blocks.into(),
             page_map_blocks: sizes.page_map_blocks.into(),
         };
+        let mut bytes = payload.as_bytes().to_vec();
+        if let Some(Conversion { volume_offset, start_offset }) = self.conversion {
+            let (volume_offset, start_offset) = (volume_offset.into(), start_offset.into());
+            bytes.extend(RawConversion { volume_offset, start_offset }.as_bytes());
+        }
         RegionTable {
             table_type: TableType::Super,
             covered_blocks: sizes.total_blocks(),
-            regions: regions(first, sizes, Conversion::default()).to_vec(),
-            payload: payload.as_bytes().to_vec(),
+            regions: regions(first, sizes, self.conversion()).to_vec(),
+            payload: bytes,
         }
     }
 

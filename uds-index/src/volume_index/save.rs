@@ -33,6 +33,11 @@ use crate::IndexError;
 use crate::error::{Reading, leading_bytes};
 use crate::sync::Arc;
 
+mod walk;
+
+pub(crate) use walk::{Declared, WalkedList, walk};
+
+const STRUCTURE: &str = "saved volume index";
 const MAGIC: [u8; 8] = *b"MI5-0005";
 const SPARSE_MAGIC: [u8; 8] = *b"MI6-0001";
 /// Flush chapters that are read or written at once.
@@ -131,6 +136,7 @@ pub(crate) struct Saved<R> {
 struct Part<'a> {
     parameters: &'a SubIndexParameters,
     tag: ListTag,
+    stream_count: ZoneCount,
     headers: Vec<SavedZone>,
     /// What the headers of all streams say together.
     low: u64,
@@ -148,24 +154,8 @@ pub(crate) fn load<R: Read>(
     parameters: &Arc<VolumeIndexParameters>,
     zones: ZoneCount,
 ) -> Result<Vec<VolumeIndexZone>, IndexError> {
-    let reading = Reading { structure: "saved volume index", block: saved.first_block };
-    let streams = saved.streams.len();
-    let stream_count = u8::try_from(streams).ok().and_then(ZoneCount::new).ok_or_else(|| {
-        reading.corrupt("number of zones", streams as u64, uds_geometry::MAX_ZONES.into())
-    })?;
-    let hook = parameters.hook.as_ref();
-    let mut non_hook = Part::new(&parameters.non_hook, tag(hook.is_some(), false))?;
-    let mut hook = hook.map(|hook| Part::new(hook, tag(true, true))).transpose()?;
-    for stream in stream_count.zones() {
-        if hook.is_some() {
-            let input = &mut saved.streams[usize::from(stream.get())];
-            read_sparse_header(input, &reading, parameters.sample_rate)?;
-        }
-        non_hook.read_head(&mut saved, stream, stream_count)?;
-        if let Some(hook) = &mut hook {
-            hook.read_head(&mut saved, stream, stream_count)?;
-        }
-    }
+    let (mut non_hook, mut hook) = read_heads(&mut saved, parameters)?;
+    let stream_count = non_hook.stream_count;
     let (mut lists, restoration) = non_hook.begin(zones)?;
     let mut hooks = hook.as_mut().map(|hook| hook.begin(zones)).transpose()?;
     for (stream, input) in stream_count.zones().zip(&mut saved.streams) {
@@ -185,14 +175,45 @@ pub(crate) fn load<R: Read>(
     Ok(non_hooks.into_iter().map(zone).collect())
 }
 
+/// Reads what precedes the list items in all streams.
+fn read_heads<'a, R: Read>(
+    saved: &mut Saved<R>,
+    parameters: &'a VolumeIndexParameters,
+) -> Result<(Part<'a>, Option<Part<'a>>), IndexError> {
+    let reading = Reading { structure: STRUCTURE, block: saved.first_block };
+    let streams = saved.streams.len();
+    let stream_count = u8::try_from(streams).ok().and_then(ZoneCount::new).ok_or_else(|| {
+        reading.corrupt("number of zones", streams as u64, uds_geometry::MAX_ZONES.into())
+    })?;
+    let hook = parameters.hook.as_ref();
+    let mut non_hook = Part::new(&parameters.non_hook, tag(hook.is_some(), false), stream_count)?;
+    let mut hook = hook.map(|hook| Part::new(hook, tag(true, true), stream_count)).transpose()?;
+    for stream in stream_count.zones() {
+        if hook.is_some() {
+            let input = &mut saved.streams[usize::from(stream.get())];
+            read_sparse_header(input, &reading, parameters.sample_rate)?;
+        }
+        non_hook.read_head(saved, stream)?;
+        if let Some(hook) = &mut hook {
+            hook.read_head(saved, stream)?;
+        }
+    }
+    Ok((non_hook, hook))
+}
+
 impl<'a> Part<'a> {
     /// Nothing of a sub-index yet.
-    fn new(parameters: &'a SubIndexParameters, tag: ListTag) -> Result<Self, IndexError> {
+    fn new(
+        parameters: &'a SubIndexParameters,
+        tag: ListTag,
+        stream_count: ZoneCount,
+    ) -> Result<Self, IndexError> {
         let bytes = u64::from(parameters.list_count) * 8;
         let out_of_memory = |_| IndexError::OutOfMemory { what: "volume index", bytes };
         let mut flush_chapters = Vec::new();
         flush_chapters.try_reserve_exact(parameters.list_count as usize).map_err(out_of_memory)?;
-        Ok(Self { parameters, tag, headers: Vec::new(), low: 0, flush_chapters })
+        let headers = Vec::new();
+        Ok(Self { parameters, tag, stream_count, headers, low: 0, flush_chapters })
     }
 
     /// Lays out the lists in new zones.
@@ -226,9 +247,8 @@ impl<'a> Part<'a> {
         &mut self,
         saved: &mut Saved<R>,
         stream: ZoneId,
-        stream_count: ZoneCount,
     ) -> Result<(), IndexError> {
-        let reading = Reading { structure: "saved volume index", block: saved.first_block };
+        let reading = Reading { structure: STRUCTURE, block: saved.first_block };
         let input = &mut saved.streams[usize::from(stream.get())];
         let mut header = RawHeader::new_zeroed();
         input.read_exact(header.as_mut_bytes()).map_err(IndexError::from_stream)?;
@@ -258,7 +278,7 @@ impl<'a> Part<'a> {
             return Err(reading.corrupt("number of delta lists", count, most));
         }
         read_chapters(input, count as usize, &mut self.flush_chapters)?;
-        let zone = SavedZone::read(input, stream, stream_count, list_count)?;
+        let zone = SavedZone::read(input, stream, self.stream_count, list_count)?;
         reading.check("first delta list", zone.first_list().get(), first)?;
         reading.check("number of delta lists", zone.list_count(), count)?;
         self.headers.push(zone);

@@ -77,7 +77,7 @@ impl SubIndexZone {
         self.flush_chapters.copy_from_slice(flush_chapters);
     }
 
-    pub(super) fn lists(&self) -> &DeltaZone {
+    pub(crate) fn lists(&self) -> &DeltaZone {
         &self.lists
     }
 
@@ -85,11 +85,11 @@ impl SubIndexZone {
         self.lists
     }
 
-    pub(super) fn window(&self) -> (u64, u64) {
+    pub(crate) fn window(&self) -> (u64, u64) {
         (self.low, self.high)
     }
 
-    pub(super) fn flush_chapters(&self) -> &[u64] {
+    pub(crate) fn flush_chapters(&self) -> &[u64] {
         &self.flush_chapters
     }
 
@@ -279,6 +279,21 @@ impl SubIndexZone {
         }
         Ok((chapter.get() & self.mask()) as u32)
     }
+}
+
+/// The chapter that a value of a list stands for, in a sub-index whose oldest chapter is `low`:
+/// one before `low` where the entry has expired, and one after the newest where the entry is
+/// damaged. `flush_chapter` is the lower bound that the list keeps.
+pub(crate) fn chapter_of_value(
+    parameters: &SubIndexParameters,
+    low: u64,
+    flush_chapter: u64,
+    value: u32,
+) -> u64 {
+    let mask = (1 << parameters.chapter_bits) - 1;
+    // What was not flushed since is still to be told apart from what came later (section 9.4).
+    let base = flush_chapter.min(low);
+    base.saturating_add(u64::from(value).wrapping_sub(base) & mask)
 }
 
 /// The delta lists of one zone of a sub-index.

@@ -77,7 +77,7 @@ impl VolumeIndexZone {
     }
 
     /// The zone's parts, where nobody else has its samples.
-    pub(super) fn into_parts(self) -> Result<(SubIndexZone, Option<SubIndexZone>), IndexError> {
+    pub(crate) fn into_parts(self) -> Result<(SubIndexZone, Option<SubIndexZone>), IndexError> {
         let hook = match self.hook {
             Some(Hooks(hook)) => {
                 let hook = Arc::into_inner(hook).ok_or(IndexError::Panicked)?;

@@ -28,3 +28,4 @@ mod sparse;
 mod statistics;
 mod stress;
 mod threads;
+mod verification;

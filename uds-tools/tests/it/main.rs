@@ -15,3 +15,4 @@ mod kills;
 mod openers;
 mod sparse;
 mod support;
+mod verify;

@@ -2,7 +2,7 @@
 
 use uds_geometry::{Record, RecordData, RecordName};
 
-use super::{RecordPageEncoder, in_order, records_of_page, search_record_page};
+use super::{RecordPageEncoder, RecordPageOrder, in_order, records_of_page, search_record_page};
 use crate::error::VolumeError;
 use crate::testing::Random;
 
@@ -110,5 +110,30 @@ fn wrong_sizes_are_refused() {
     for (count, bytes) in [(3, 128), (5, 128), (4, 127), (4, 160)] {
         let result = encoder.encode(&records[..count], &mut vec![0; bytes]);
         assert!(matches!(result, Err(VolumeError::Argument { .. })), "{count} in {bytes}");
+    }
+}
+
+// Guards the check of a page's order: a sound page passes, and each swap of two records is seen.
+#[test]
+fn misplaced_records_are_seen() {
+    let records: Vec<Record> = (0..128_u32)
+        .map(|number| Record {
+            name: RecordName::of_block(&number.to_le_bytes()),
+            data: RecordData::default(),
+        })
+        .collect();
+    let mut page = vec![0; 4096];
+    RecordPageEncoder::new(128).encode(&records, &mut page).unwrap();
+    let order = RecordPageOrder::new(128);
+    assert_eq!(order.first_misplaced(&page), None);
+    for (a, b) in [(0, 1), (5, 100), (126, 127), (63, 64)] {
+        let mut swapped = page.clone();
+        for byte in 0..32 {
+            swapped.swap(a * 32 + byte, b * 32 + byte);
+        }
+        assert!(order.first_misplaced(&swapped).is_some(), "{a} and {b}");
+        let lost =
+            records.iter().filter(|record| search_record_page(&swapped, &record.name).is_none());
+        assert!(lost.count() > 0);
     }
 }

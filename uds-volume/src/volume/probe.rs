@@ -92,7 +92,11 @@ impl Volume {
     /// [`VolumeError::Argument`] where the chapter was probed on a volume of another geometry.
     pub fn adopt(&self, probed: &ProbedChapter) -> Result<(), VolumeError> {
         let slot = self.geometry.physical_chapter(probed.chapter);
-        for (page, &last_list) in (0..).map(IndexPageNumber::new).zip(&probed.last_lists) {
+        // The last page has no entry, but is an update too: the map says which chapter was its
+        // latest.
+        let last = DeltaListNumber::new(self.geometry.delta_lists_per_chapter() - 1);
+        let last_lists = probed.last_lists.iter().chain([&last]);
+        for (page, &last_list) in (0..).map(IndexPageNumber::new).zip(last_lists) {
             self.page_map.update(probed.chapter, slot, page, last_list)?;
         }
         Ok(())

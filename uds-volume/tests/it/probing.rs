@@ -44,6 +44,27 @@ fn slots_say_what_they_hold() {
     assert_eq!(saved(&again), saved(&kept));
 }
 
+// Guards the chapter of the latest update, where chapters have one index page and the map no
+// entries for them.
+#[test]
+fn a_map_made_from_probes_knows_its_latest_chapter() {
+    for record_pages in [1, 40] {
+        let geometry = small_geometry(record_pages, 4);
+        assert_eq!(geometry.index_pages_per_chapter() == 1, record_pages == 1);
+        let storage = Arc::new(MemoryStorage::new(storage_bytes(&geometry)));
+        let volume = open(storage.clone(), &geometry);
+        let mut scratch = scratch(&geometry);
+        (0..3).for_each(|number| write(&volume, chapter(number), &mut scratch));
+        let again = open(storage, &geometry);
+        for slot in 0..3 {
+            let probed = again.probe(PhysicalChapter::new(slot), &mut Vec::new()).unwrap();
+            again.adopt(&probed).unwrap();
+        }
+        assert_eq!(again.page_map().last_update(), chapter(2));
+        assert_eq!(again.page_map().last_update(), volume.page_map().last_update());
+    }
+}
+
 // Guards against a slot that is taken for sound: any damage to an index page's header, offsets or
 // lists is found, or does not matter.
 #[test]

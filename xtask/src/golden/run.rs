@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use uds_geometry::{BLOCK_BYTES, LayoutSizes, RecordData, RecordName, ZoneCount};
 use uds_index::{
     Answer, Batch, CreateOptions, ErrorKind, Index, IndexError, IndexInfo, Location, OpenMode,
-    OpenOptions, Operation,
+    OpenOptions, Operation, VerifiedState, VerifyControl, VerifyOptions, verify,
 };
 use uds_volume::{FileOptions, FileStorage, Storage};
 
@@ -43,6 +43,7 @@ pub(crate) fn run_case(case: &Case, image: &Path, emit: Option<&Path>) -> Outcom
 /// Checks all of a case.
 fn try_case(case: &Case, image: &Path, emit: Option<&Path>) -> Result<()> {
     extend(case, image)?;
+    check_verified(case, image).context("verifying the image of the reference")?;
     if !case.clean {
         check_refused(case, image).context("the image of the reference")?;
     }
@@ -60,11 +61,29 @@ fn try_case(case: &Case, image: &Path, emit: Option<&Path>) -> Result<()> {
     if !case.clean {
         check_refused(case, &ours).context("the image that the program made")?;
     }
+    check_verified(case, &ours).context("verifying the image that the program made")?;
     // What several zones filled depends on their timing: such an index is held to itself.
     let expected = if case.reproducible_chapters { None } else { Some(&live[..]) };
     check_answers(case, &ours, expected).context("the image that the program made")?;
     if emit.is_none() {
         fs::remove_file(&ours)?;
+    }
+    Ok(())
+}
+
+/// Checks that a verification finds nothing in an image, and knows whether it was closed.
+fn check_verified(case: &Case, image: &Path) -> Result<()> {
+    for deep in [false, true] {
+        let options =
+            VerifyOptions { offset_blocks: case.offset_blocks, deep, ..VerifyOptions::default() };
+        let storage = Arc::new(FileStorage::open_read_only(image)?);
+        let found = verify(storage, &options, &VerifyControl::new())?;
+        if let Some(finding) = found.findings.first() {
+            bail!("{finding}, and {} findings more", found.damage_count + found.note_count - 1);
+        }
+        let is_clean = matches!(found.state, VerifiedState::Clean);
+        ensure!(is_clean == case.clean, "the state is said to be {:?}", found.state);
+        ensure!(found.checked.deep.is_some() == (deep && case.clean), "it was not compared");
     }
     Ok(())
 }
