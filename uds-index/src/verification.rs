@@ -3,14 +3,15 @@
 //! | step | module | in parallel |
 //! |---|---|---|
 //! | header blocks; whether the index was closed cleanly | `save` | |
-//! | the latest save: open chapter, page map, every list of the volume index | `save` | |
-//! | each chapter: index pages, every list, record pages, every record as a query finds it | `chapter`, `records`, `room` | chapters |
-//! | each entry of the volume index against the chapters, if that is wanted | `deep` | chapters, then lists |
-//! | which of that is damage | here | |
+//! | the latest save: open chapter, page map, volume index list by list | `save` | |
+//! | each chapter: index pages and their lists, record pages | `chapter` | chapters |
+//! | each record, as a query finds it | `records`, `room` | chapters |
+//! | each entry of the volume index against the chapters | `deep` | chapters, then lists |
+//! | which of that is damage | `judge` | |
 //!
 //! What is normal is no finding: slots that were never written, chapters that have been forgotten,
-//! records for which a chapter's index had no room, an older save. What a power cut leaves behind is
-//! one of severity [`Note`](Severity::Note): the chapter that was being written.
+//! records for which a chapter's index had no room, an older save. What a power cut leaves behind
+//! is one of severity [`Note`](Severity::Note): the chapter that was being written.
 //!
 //! # Invariants
 //!

@@ -37,8 +37,8 @@ pub(super) struct SlotReport {
 }
 
 impl SlotReport {
-    /// Whether the records of the chapter are all known, and nothing is wrong with them: what is not
-    /// among them was never there.
+    /// Whether the records of the chapter are all known, and nothing is wrong with them: what is
+    /// not among them was never there.
     pub(super) fn is_reliable(&self) -> bool {
         self.is_identified && self.is_whole && self.findings.damage == 0
     }

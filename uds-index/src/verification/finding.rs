@@ -199,7 +199,8 @@ pub enum Cause {
     /// The slot of a chapter older than those of the save has it, although no newer one has taken
     /// its place.
     #[error(
-        "chapter {chapter} is on the volume, but the save says that the oldest one is {oldest}: a          recovery could not read it, or the save is damaged"
+        "chapter {chapter} is on the volume, but the save says that the oldest one is {oldest}: a \
+         recovery could not read it, or the save is damaged"
     )]
     NotInWindow {
         /// The chapter.
@@ -209,7 +210,8 @@ pub enum Cause {
     },
     /// The volume index has forgotten chapters before their time, for want of memory.
     #[error(
-        "it has forgotten {chapters} chapters before their time, for want of memory: their records          cannot be found"
+        "it has forgotten {chapters} chapters before their time, for want of memory: their \
+         records cannot be found"
     )]
     ForgottenEarly {
         /// How many.

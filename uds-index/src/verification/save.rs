@@ -94,10 +94,10 @@ pub(super) fn state(
         return (VerifiedState::SaveUnusable, None);
     }
     let open = place.open_chapter(save.zones);
-    match read_header(&mut RegionReader::new(&**layout.storage(), open), open.start) {
-        Err(IndexError::NotSavedCleanly { reason }) => return unclean(reason),
-        // Damage there is told of with the rest of the save.
-        _ => {}
+    // Damage there is told of with the rest of the save.
+    let header = read_header(&mut RegionReader::new(&**layout.storage(), open), open.start);
+    if let Err(IndexError::NotSavedCleanly { reason }) = header {
+        return unclean(reason);
     }
     check_oldest(volume, &save, region, place.first_block(), findings);
     match check_volume(volume, &save) {

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
-use uds_geometry::ChapterPage;
+use uds_geometry::{ChapterPage, DeltaListNumber, VirtualChapter};
 use uds_index::{Checked, DeepChecked, Finding, Region, Severity, Verification, VerifiedState};
 
 use crate::output::SCHEMA_VERSION;
@@ -226,7 +226,7 @@ impl Found {
             slot: None,
             index_page: None,
             record_page: None,
-            list: finding.list.map(|list| list.get()),
+            list: finding.list.map(DeltaListNumber::get),
             message: finding.to_string(),
         };
         match finding.region {
@@ -244,7 +244,7 @@ impl Found {
             }
             Region::PageMap { slot } => (found.region, found.save_slot) = ("page_map", Some(slot)),
             Region::Chapter { chapter, slot, page } => {
-                found.chapter = chapter.map(|chapter| chapter.get());
+                found.chapter = chapter.map(VirtualChapter::get);
                 found.slot = Some(slot.get());
                 match page {
                     ChapterPage::Index(number) => {
