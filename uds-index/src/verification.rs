@@ -159,7 +159,7 @@ fn run(
     let mut layout = Layout::load_head(storage, options.offset_blocks, &Expected::default())?;
     let mut findings = Findings::new(MAX_FINDINGS);
     save::check_headers(&mut layout, &mut findings);
-    let geometry = layout.configuration().geometry();
+    let geometry = layout.geometry();
     let parameters = Arc::new(VolumeIndexParameters::new(&geometry)?);
     let volume = open_volume(&layout, geometry)?;
     let (state, latest) = save::state(&layout, &volume, &mut findings);

@@ -188,7 +188,9 @@ impl<'a> Comparison<'a> {
     ) {
         let geometry = self.volume.geometry();
         let save = &self.latest.save;
-        let is_sparse = geometry.is_chapter_sparse(save.oldest, save.newest, chapter);
+        // An index that was just converted still knows all names of one chapter more.
+        let judged = if self.latest.is_remapped { chapter.next() } else { chapter };
+        let is_sparse = geometry.is_chapter_sparse(save.oldest, save.newest, judged);
         let first = (number as u64) << record_bits(geometry);
         for (page, content) in examiner.read_pages() {
             let start = first + u64::from(page.get() * geometry.records_per_page());
@@ -365,7 +367,8 @@ impl Group<'_> {
         }
         if chapter < latest.save.oldest.get() {
             // Told of once, with the open chapter.
-            return if self.has_open { Place::Nowhere } else { Place::Elsewhere };
+            let is_told = self.has_open && !latest.is_remapped;
+            return if is_told { Place::Nowhere } else { Place::Elsewhere };
         }
         let first = self.chapters.first().map(|first| first.get());
         let number = first.and_then(|first| chapter.checked_sub(first));

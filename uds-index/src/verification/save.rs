@@ -4,7 +4,8 @@
 use std::io::Read;
 
 use uds_geometry::{
-    BLOCK_BYTES, RECORD_BYTES, Record, RecordName, VirtualChapter, VolumeIndexParameters, ZoneId,
+    BLOCK_BYTES, RECORD_BYTES, Record, RecordName, Remapping, VirtualChapter,
+    VolumeIndexParameters, ZoneId,
 };
 use uds_volume::{IndexPageMap, Volume, VolumeError};
 
@@ -24,6 +25,9 @@ use crate::volume_index::{Declared, Saved, WalkedList, chapter_of_value, walk};
 pub(super) struct LatestSave {
     pub(super) slot: usize,
     pub(super) save: Save,
+    /// Whether the index was converted: it forgets a chapter early, once, and its volume index
+    /// later.
+    pub(super) is_remapped: bool,
 }
 
 /// What the parts of the latest save hold.
@@ -99,6 +103,7 @@ pub(super) fn state(
     if let Err(IndexError::NotSavedCleanly { reason }) = header {
         return unclean(reason);
     }
+    let is_remapped = volume.geometry().remapping() != Remapping::NONE;
     check_oldest(volume, &save, region, place.first_block(), findings);
     match check_volume(volume, &save) {
         Err(IndexError::NotSavedCleanly { reason: UncleanReason::WrittenSince }) => {
@@ -106,9 +111,9 @@ pub(super) fn state(
         }
         // The chapter that is missing will be told of.
         Err(IndexError::NotSavedCleanly { reason }) => {
-            (VerifiedState::NeedsRecovery(reason), Some(LatestSave { slot, save }))
+            (VerifiedState::NeedsRecovery(reason), Some(LatestSave { slot, save, is_remapped }))
         }
-        _ => (VerifiedState::Clean, Some(LatestSave { slot, save })),
+        _ => (VerifiedState::Clean, Some(LatestSave { slot, save, is_remapped })),
     }
 }
 
@@ -125,7 +130,8 @@ fn check_oldest(volume: &Volume, save: &Save, region: Region, block: u64, findin
         findings.damage(region, offset, cause(error));
     }
     let Some(chapter) = save.oldest.previous() else { return };
-    if chapter.get() + chapters <= save.newest.get() {
+    // A converted index forgets a chapter early, once, and leaves it where it is.
+    if geometry.remapping() != Remapping::NONE || chapter.get() + chapters <= save.newest.get() {
         return;
     }
     let slot = geometry.physical_chapter(chapter);
@@ -275,7 +281,7 @@ fn check_volume_index(
     control: &VerifyControl,
     report: &mut SaveReport,
 ) -> Result<(), IndexError> {
-    let LatestSave { slot, save } = latest;
+    let LatestSave { slot, save, .. } = latest;
     let start_of = |zone| layout.slot(slot).volume_index(zone, save.zones).start;
     let region = |zone| Region::VolumeIndex { slot: slot as u8, zone };
     let high = save.newest.get();
@@ -341,10 +347,13 @@ fn check_declared(
     let offset = block * u64::from(BLOCK_BYTES);
     let reading = Reading { structure: "saved volume index", block };
     let mut results = Vec::new();
-    for &(low, chapters) in &declared.windows {
-        let wanted = high.saturating_add(1).saturating_sub(chapters.into());
-        if low < wanted {
-            results.push(Err(reading.corrupt("oldest chapter", low, wanted)));
+    for window in &declared.windows {
+        let low = window.low;
+        let oldest_of = |chapters: u32| high.saturating_add(1).saturating_sub(chapters.into());
+        let least = oldest_of(window.rounded_chapters);
+        let wanted = oldest_of(window.chapters);
+        if low < least {
+            results.push(Err(reading.corrupt("oldest chapter", low, least)));
         } else if low > wanted {
             report.findings.push(Finding {
                 severity: Severity::Note,

@@ -5,7 +5,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use uds_geometry::{Configuration, LayoutSizes, VirtualChapter};
-use uds_index::{CreateOptions, ErrorKind, Index, IndexInfo, OpenOptions, SaveState};
+use uds_index::{
+    CreateOptions, ErrorKind, Index, IndexInfo, OpenOptions, SaveState, VerifyControl,
+    VerifyOptions, verify,
+};
 use uds_volume::{MemoryStorage, Storage};
 
 use crate::common::{
@@ -121,6 +124,14 @@ fn at(first: u64, options: OpenOptions) -> OpenOptions {
     OpenOptions { offset_blocks: first, read_threads: 0, ..options }
 }
 
+/// Checks that nothing is wrong with an index.
+fn assert_sound(storage: &Arc<MemoryStorage>, first: u64, when: &str) {
+    let options = VerifyOptions { offset_blocks: first, deep: true, threads: 1 };
+    let found = verify(storage.clone(), &options, &VerifyControl::new()).unwrap();
+    let findings: Vec<String> = found.findings.iter().map(ToString::to_string).collect();
+    assert!(findings.is_empty(), "{when}: {findings:#?}");
+}
+
 /// The records of the window, where each was posted once, in order, in one zone.
 fn window(index: &Index, all: u64) -> Range<u64> {
     let statistics = index.statistics();
@@ -143,6 +154,7 @@ fn converted_indexes_open_and_go_on() {
                 convert(image(&configuration, all), &configuration, removed);
             let storage = Arc::new(MemoryStorage::from_bytes(&image));
             let when = format!("{filled} of {chapters} chapters");
+            assert_sound(&storage, first, &when);
             for round in 0..chapters + 3 {
                 let index = Index::open(storage.clone(), &at(first, clean_only()))
                     .unwrap_or_else(|error| panic!("{when}, {round}: {}", story(&error)));
@@ -156,6 +168,7 @@ fn converted_indexes_open_and_go_on() {
                 post(&index, all..all + records);
                 all += records;
                 index.close().unwrap();
+                assert_sound(&storage, first, &format!("{when}, {round}"));
             }
         }
     }
@@ -179,6 +192,7 @@ fn converted_indexes_are_rebuilt() {
             let before = index.statistics();
             let last = before.newest_chapter;
             drop(index);
+            assert_sound(&storage, first, &format!("{filled}, {more}"));
             let error = Index::open(storage.clone(), &at(first, clean_only())).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::NotSavedCleanly);
             let index = Index::open(storage.clone(), &at(first, recover_in(1))).unwrap();
@@ -210,6 +224,7 @@ fn a_converted_sparse_index_opens() {
         assert_eq!(info.super_version, 7);
         assert_eq!(info.configuration, configuration.clone().reduced());
         assert!(matches!(info.save, SaveState::Clean(_)));
+        assert_sound(&storage, first, &format!("sparse, {filled}"));
         let index = Index::open(storage.clone(), &at(first, clean_only())).unwrap();
         let window = window(&index, all);
         let dense = (filled + 1).saturating_sub(4) * records..all;

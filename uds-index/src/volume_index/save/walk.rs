@@ -23,6 +23,17 @@ pub(crate) struct WalkedList<'a> {
     pub(crate) flush_chapter: u64,
 }
 
+/// The window of a sub-index, as its streams say it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DeclaredWindow {
+    /// The oldest chapter that it knows.
+    pub(crate) low: u64,
+    /// How many chapters it has room to know.
+    pub(crate) chapters: u32,
+    /// How many it knows right after its index was converted.
+    pub(crate) rounded_chapters: u32,
+}
+
 /// What a walk found besides the lists.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Declared {
@@ -31,8 +42,8 @@ pub(crate) struct Declared {
     pub(crate) collisions: u64,
     /// All lists, those without entries too.
     pub(crate) lists: u64,
-    /// The oldest chapter that each sub-index knows, and how many it has room to know.
-    pub(crate) windows: Vec<(u64, u32)>,
+    /// The windows of the sub-indexes.
+    pub(crate) windows: Vec<DeclaredWindow>,
     /// The largest flush chapter of all.
     pub(crate) last_flush_chapter: u64,
     /// Bytes of the lists.
@@ -56,7 +67,11 @@ pub(crate) fn walk<R: Read>(
     let parts = || [Some(&non_hook), hook.as_ref()].into_iter().flatten();
     for part in parts() {
         part.check_complete(saved.first_block).map_err(nowhere)?;
-        declared.windows.push((part.low, part.parameters.chapter_count));
+        declared.windows.push(DeclaredWindow {
+            low: part.low,
+            chapters: part.parameters.chapter_count,
+            rounded_chapters: part.parameters.rounded_chapter_count,
+        });
         let last = part.flush_chapters.iter().copied().max().unwrap_or_default();
         declared.last_flush_chapter = declared.last_flush_chapter.max(last);
         for header in &part.headers {
