@@ -31,8 +31,11 @@ pub use region::region;
 pub use saved_lists::saved_lists;
 pub use slot::slot;
 
+/// A function to be fuzzed.
+pub type Target = fn(&[u8]);
+
 /// All targets by name.
-pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("index_page", index_page),
     ("saved_lists", saved_lists),
     ("record_page", record_page),

@@ -114,13 +114,7 @@ impl Plan {
     fn new_zones(&self) -> Vec<DeltaZone> {
         let new = |zone| {
             let (first, list_count) = self.part(zone, self.zones);
-            DeltaZone::new(&ZoneConfiguration {
-                first_list: DeltaListNumber::new(first),
-                list_count,
-                memory_bytes: 65536,
-                coding: DeltaCoding::new(4080).expect("the mean delta of volume indexes"),
-                value_bits: 10,
-            })
+            new_zone(first, list_count, 10)
         };
         // Of few lists the last zones get none: then there are fewer zones.
         self.zones.zones().map_while(|zone| new(zone).ok()).collect()
@@ -157,6 +151,7 @@ impl Plan {
         mut zones: Vec<DeltaZone>,
     ) -> Result<(), DeltaError> {
         assert!(Restoration::begin(headers.to_vec(), &mut []).is_err());
+        assert!(new_zone(0, self.lists, 0).is_err() && new_zone(0, self.lists, 26).is_err());
         if let [first, _, ..] = &mut zones[..] {
             let first = std::slice::from_mut(first);
             assert!(Restoration::begin(headers.to_vec(), first).is_err(), "half of the zones");
@@ -204,6 +199,17 @@ impl Plan {
             }
         }
     }
+}
+
+/// A zone of some lists.
+fn new_zone(first: u32, list_count: u32, value_bits: u32) -> Result<DeltaZone, DeltaError> {
+    DeltaZone::new(&ZoneConfiguration {
+        first_list: DeltaListNumber::new(first),
+        list_count,
+        memory_bytes: 65536,
+        coding: DeltaCoding::new(4080).expect("the mean delta of volume indexes"),
+        value_bits,
+    })
 }
 
 /// Carries out one operation, on a list and a key that the input names.

@@ -151,13 +151,14 @@ fn run_jobs(jobs: &[Job], count: usize, cores: usize, seconds: u64) -> Result<Ve
     std::thread::scope(|scope| {
         let threads: Vec<_> =
             (0..count.max(1)).map(|core| scope.spawn(move || work(core))).collect();
-        let mut reports = Vec::new();
+        let mut reports: Vec<job::Report> = Vec::new();
         for thread in threads {
             match thread.join() {
                 Ok(some) => reports.extend(some?),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
+        reports.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(reports)
     })
 }
