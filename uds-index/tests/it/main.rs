@@ -4,6 +4,7 @@
 mod common;
 mod conformance;
 mod converted;
+mod copies;
 mod damage;
 mod disks;
 mod errors;
