@@ -50,7 +50,7 @@ fn the_newest_copy_of_a_record_counts() {
     }
 }
 
-// Guards the same where there are so many such names that they are compared chapter by chapter, in
+// Guards records of synced chapters against old copies: a power cut leaves the index page of a new
 // chapter, and beside it the record page of the chapter that was there before, with names that both
 // have and names that moved to other chapters in between.
 #[test]
