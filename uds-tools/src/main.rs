@@ -18,6 +18,7 @@ mod stop;
 mod storage;
 mod units;
 mod verify;
+mod watch;
 
 use std::process::ExitCode;
 

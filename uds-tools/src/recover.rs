@@ -1,22 +1,16 @@
 //! Opening an index, with its recovery where it was not closed cleanly: watched, and ended by
 //! Ctrl-C.
 
-use std::io::{IsTerminal, stderr};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use uds_index::{Index, IndexError, OpenOptions, RecoveryControl, RecoveryPhase, RecoveryReport};
 use uds_volume::Storage;
 
 use crate::exit::complain;
 use crate::stop::Stop;
 use crate::units;
-
-/// How often the watcher looks.
-const TICK: Duration = Duration::from_millis(100);
+use crate::watch::{Stage, Watch};
 
 /// Opens an index. If it has to be recovered, a bar on standard error shows how far that is, and
 /// Ctrl-C ends it, with nothing changed.
@@ -27,46 +21,21 @@ pub(crate) fn open(
     stop: &Stop,
 ) -> Result<Index, IndexError> {
     let control = RecoveryControl::new();
-    let (done, is_done) = channel::<()>();
-    std::thread::scope(|scope| {
-        let watched = control.clone();
-        scope.spawn(move || {
-            let mut bar = None;
-            while is_done.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-                if stop.is_wished() {
-                    watched.abandon();
-                }
-                let shows = !quiet && stderr().is_terminal();
-                show(shows, &watched, &mut bar);
-            }
-            if let Some(bar) = bar {
-                bar.finish_and_clear();
-            }
-        });
-        let index = Index::open_controlled(storage, options, &control);
-        drop(done);
-        index
-    })
+    Watch { name: "recovering", quiet, stop }.over(
+        || stage(&control),
+        || control.abandon(),
+        || Index::open_controlled(storage, options, &control),
+    )
 }
 
-fn show(shows: bool, control: &RecoveryControl, bar: &mut Option<ProgressBar>) {
+fn stage(control: &RecoveryControl) -> Option<Stage> {
     let progress = control.progress();
     let what = match progress.phase {
         RecoveryPhase::Surveying => "looking for chapters",
         RecoveryPhase::Reading => "reading chapters",
-        _ => return,
+        _ => return None,
     };
-    if !shows {
-        return;
-    }
-    let bar = bar.get_or_insert_with(|| {
-        let template = "recovering: {msg} {wide_bar} {pos}/{len}, {eta} left";
-        let style = ProgressStyle::with_template(template);
-        ProgressBar::new(0).with_style(style.expect("the template is well formed"))
-    });
-    bar.set_message(what);
-    bar.set_length(progress.total);
-    bar.set_position(progress.done);
+    Some(Stage { what, done: progress.done, total: progress.total })
 }
 
 /// Says what was recovered, on standard error.

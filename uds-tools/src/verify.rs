@@ -2,12 +2,9 @@
 
 mod report;
 
-use std::io::{IsTerminal, stderr};
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use uds_index::{
     IndexError, Verification, VerifyControl, VerifyOptions, VerifyPhase, verify as examine,
 };
@@ -18,10 +15,9 @@ use crate::exit::{Exit, Failure};
 use crate::output::print;
 use crate::stop::Stop;
 use crate::storage::about_file;
+use crate::watch::{Stage, Watch};
 use report::Report;
 
-/// How often the watcher looks.
-const TICK: Duration = Duration::from_millis(100);
 /// What the first Ctrl-C says.
 const STOPPING: &str = "stopping";
 
@@ -54,42 +50,19 @@ fn watched(
     stop: &Stop,
 ) -> Result<Verification, IndexError> {
     let control = VerifyControl::new();
-    let (done, is_done) = channel::<()>();
-    std::thread::scope(|scope| {
-        let watched = control.clone();
-        scope.spawn(move || {
-            let mut bar = None;
-            while is_done.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-                if stop.is_wished() {
-                    watched.abandon();
-                }
-                if !quiet && stderr().is_terminal() {
-                    show(&watched, &mut bar);
-                }
-            }
-            if let Some(bar) = bar {
-                bar.finish_and_clear();
-            }
-        });
-        let verification = examine(storage, options, &control);
-        drop(done);
-        verification
-    })
+    Watch { name: "verifying", quiet, stop }.over(
+        || stage(&control),
+        || control.abandon(),
+        || examine(storage, options, &control),
+    )
 }
 
-fn show(control: &VerifyControl, bar: &mut Option<ProgressBar>) {
+fn stage(control: &VerifyControl) -> Option<Stage> {
     let progress = control.progress();
     let what = match progress.phase {
         VerifyPhase::Saves => "save slots",
         VerifyPhase::Chapters => "chapters",
-        _ => return,
+        _ => return None,
     };
-    let bar = bar.get_or_insert_with(|| {
-        let template = "verifying: {msg} {wide_bar} {pos}/{len}, {eta} left";
-        let style = ProgressStyle::with_template(template);
-        ProgressBar::new(0).with_style(style.expect("the template is well formed"))
-    });
-    bar.set_message(what);
-    bar.set_length(progress.total);
-    bar.set_position(progress.done);
+    Some(Stage { what, done: progress.done, total: progress.total })
 }

@@ -12,12 +12,13 @@ use crate::workspace::Workspace;
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// Parts of the names of the tests that run under the sanitizers: those with threads.
-const TESTS: [&str; 9] = [
+const TESTS: [&str; 10] = [
     "cache",
     "conformance",
     "read_queue",
     "readers",
     "recovery",
+    "sessions",
     "slow_reads",
     "sparse",
     "stress",
