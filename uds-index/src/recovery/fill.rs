@@ -9,6 +9,10 @@ use super::settle::{Settler, put};
 use crate::IndexError;
 use crate::volume_index::{SubIndexZone, VolumeIndexZone};
 
+/// How many names with the same place in the same chapter are compared: they are copies of a fill
+/// record, or chosen to do harm.
+const COPIES_COMPARED: usize = 8;
+
 /// Puts names into zones, list by list.
 pub(super) struct Filler<'a> {
     recovery: &'a Recovery<'a>,
@@ -67,12 +71,16 @@ impl<'a> Filler<'a> {
         match part.merge(list, &self.entries, &mut self.scratch)? {
             Some(left_out) => {
                 for &position in left_out {
-                    self.settler.add(self.names[position]);
+                    if !is_copy(self.recovery, group, &self.names[..=position]) {
+                        self.settler.add(self.names[position]);
+                    }
                 }
             }
             None => {
-                for &placed in &self.names {
-                    put(self.recovery, group, placed, part)?;
+                for position in 0..self.names.len() {
+                    if !is_copy(self.recovery, group, &self.names[..=position]) {
+                        put(self.recovery, group, self.names[position], part)?;
+                    }
                 }
             }
         }
@@ -80,4 +88,25 @@ impl<'a> Filler<'a> {
         self.entries.clear();
         Ok(())
     }
+}
+
+/// Whether the last of some names of a list stood before in the same chapter: its record fills the
+/// places of others, that had been deleted or that another zone did not have. A second entry would
+/// outlive a deletion.
+fn is_copy(recovery: &Recovery<'_>, group: &Group, names: &[Placed]) -> bool {
+    let Some((&placed, before)) = names.split_last() else { return false };
+    let chapter = group.chapter_of(placed);
+    let slot = recovery.volume.geometry().physical_chapter(chapter);
+    let read = |placed| {
+        let (page, node) = group.place_of(placed);
+        recovery.volume.read_record(slot, page, node).ok()
+    };
+    let is_beside =
+        |other: &&Placed| other.key == placed.key && group.chapter_of(**other) == chapter;
+    let mut beside = before.iter().rev().take_while(is_beside).take(COPIES_COMPARED).peekable();
+    if beside.peek().is_none() {
+        return false;
+    }
+    let Some(record) = read(placed) else { return false };
+    beside.any(|&other| read(other).is_some_and(|other| other.name == record.name))
 }

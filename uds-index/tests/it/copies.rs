@@ -113,6 +113,30 @@ fn a_copy_that_no_search_comes_to_hides_no_older_one() {
     }
 }
 
+// Guards deletions after a recovery: the record whose copies filled the places of deleted ones has
+// one entry, not one for each copy.
+#[test]
+fn a_fill_record_is_recovered_once() {
+    let configuration = small(1, 4);
+    let disk = Arc::new(SimDisk::new(bytes_of(&configuration), 1));
+    let options = CreateOptions { read_threads: 0, ..create_in(1) };
+    let index = Index::create(disk.clone(), &configuration, &options).unwrap();
+    post_singly(&index, 0..100);
+    for counter in 40..60 {
+        index.delete(name(counter)).unwrap();
+    }
+    post_singly(&index, 100..128);
+    index.flush().unwrap();
+    drop(index);
+    for zones in [1, 3] {
+        let disk = Arc::new(disk.snapshot());
+        let index = Index::open(disk, &recover_in(zones)).unwrap();
+        assert_eq!(index.statistics().collisions, 0);
+        assert!(index.delete(name(127)).unwrap().is_found());
+        assert!(!index.delete(name(127)).unwrap().is_found(), "in {zones} zones");
+    }
+}
+
 /// Names with the same place in the volume index.
 fn same_place(number: u8) -> RecordName {
     let mut bytes = *name(7).as_bytes();
