@@ -41,6 +41,9 @@ const BLOCK: usize = BLOCK_BYTES as usize;
 /// What a storage writes wholly or not at all.
 const SECTOR: usize = 512;
 
+/// The latest time that a clock is believed to show, in milliseconds: in the year 292 million.
+const LATEST_CLOCK: u64 = u64::MAX >> 1;
+
 /// The layout of one index: where its regions are, and what its save slots hold.
 #[derive(Debug)]
 pub(crate) struct Layout {
@@ -365,11 +368,13 @@ impl Layout {
         newest: VirtualChapter,
         oldest: VirtualChapter,
     ) -> Result<(), IndexError> {
-        let now = self.storage.now().as_millis() as u64;
-        // A clock that stands still or runs backwards must not make the older save win.
+        let now = u64::try_from(self.storage.now().as_millis()).unwrap_or(u64::MAX);
+        // A clock that stands still or runs backwards must not make the older save win; one that
+        // is beyond all reason must leave room for the saves after this one.
         let after_latest =
             self.latest_save().map_or(1, |(_, save)| save.timestamp.saturating_add(1));
-        let save = Save { timestamp: now.max(after_latest), zones, newest, oldest };
+        let save =
+            Save { timestamp: now.min(LATEST_CLOCK).max(after_latest), zones, newest, oldest };
         let place = self.slot(slot);
         let table = place.saved_table(&save, self.volume_nonce);
         self.write_block(place.start, &table.encode())?;

@@ -1,8 +1,8 @@
 //! A simulated disk, for the tests of everything that stores something.
 //!
 //! A [`SimDisk`] is a [`Storage`] whose every fault the test chooses: operations that fail, a full
-//! disk, syncs that lie, and power cuts. It runs on its own clock and is deterministic: equal
-//! seeds and equal calls give equal bytes.
+//! disk, syncs that lie, reads and writes that go astray, and power cuts. It runs on its own
+//! clock and is deterministic: equal seeds and equal calls give equal bytes.
 //!
 //! # The model
 //!
@@ -14,6 +14,7 @@
 //! 4. A write that fails has changed a number of its leading sectors that the seed chooses. They
 //!    are unsynced like any other.
 //! 5. A sync that fails makes nothing durable and forgets nothing.
+//! 6. A [`Trick`] changes what one read or write does; it is reported as a success.
 //!
 //! A power cut gives a new disk and leaves the old one running, so that a test can look at every
 //! cut from one run. [`SimDisk::power_off`] stops the old one.
@@ -38,6 +39,7 @@
 mod cut;
 mod fault;
 mod random;
+mod trick;
 
 use std::fmt;
 use std::io;
@@ -45,6 +47,7 @@ use std::time::Duration;
 
 pub use cut::{PowerCut, Sector, UnsyncedWrite};
 pub use fault::Fault;
+pub use trick::Trick;
 
 use crate::storage::{
     Operation, OperationCounts, SparseBytes, Storage, StorageError, check_read, check_write,
@@ -70,7 +73,10 @@ struct State {
     /// What reads see: `durable` with all of `unsynced` applied.
     current: SparseBytes,
     unsynced: Vec<LoggedWrite>,
+    /// What each block of `current` held before it was written last.
+    older: SparseBytes,
     faults: Vec<Fault>,
+    tricks: Vec<trick::Planned>,
     counts: OperationCounts,
     space: Option<u64>,
     now: Duration,
@@ -112,9 +118,17 @@ impl SimDisk {
         self.state().faults.push(fault);
     }
 
-    /// Removes all faults, so that the disk works again.
+    /// Lets the `n`-th read or write from now, whichever the trick is of, go astray; 1 is the next,
+    /// as is 0.
+    pub fn trick(&self, trick: Trick, n: u64) {
+        self.state().tricks.push(trick::Planned::new(trick, n));
+    }
+
+    /// Removes all faults and tricks, so that the disk works again.
     pub fn clear_faults(&self) {
-        self.state().faults.clear();
+        let mut state = self.state();
+        state.faults.clear();
+        state.tricks.clear();
     }
 
     /// Limits the bytes that the disk can hold in blocks of 4096, like a thinly provisioned one.
@@ -161,7 +175,7 @@ impl SimDisk {
             .collect()
     }
 
-    /// A copy of this disk: content, unsynced writes, clock and chance, but no faults and no
+    /// A copy of this disk: content, unsynced writes, clock and chance, but no faults, tricks and
     /// counts.
     #[must_use]
     pub fn snapshot(&self) -> Self {
@@ -190,7 +204,9 @@ impl State {
             durable: bytes.clone(),
             current: bytes.clone(),
             unsynced: Vec::new(),
+            older: SparseBytes::new(bytes.len()),
             faults: Vec::new(),
+            tricks: Vec::new(),
             counts: OperationCounts::default(),
             space: None,
             now,
@@ -232,6 +248,7 @@ impl State {
     }
 
     fn apply(&mut self, offset: u64, bytes: &[u8]) {
+        self.older.adopt_or_clear(&self.current, offset, bytes.len());
         self.current.write(offset, bytes);
         self.unsynced.push(LoggedWrite { offset, bytes: Arc::from(bytes) });
     }
@@ -247,7 +264,15 @@ impl Storage for SimDisk {
         if let Some(source) = state.failure(Operation::Read, offset, length) {
             return Err(StorageError::Io { operation: Operation::Read, offset, length, source });
         }
-        state.current.read(offset, buffer);
+        match trick::next(&mut state.tricks, false) {
+            Some(Trick::ReadOlder) => state.older.read(offset, buffer),
+            Some(Trick::ReadElsewhere { from }) => {
+                buffer.fill(0);
+                let length = self.length.saturating_sub(from).min(length) as usize;
+                state.current.read(from, &mut buffer[..length]);
+            }
+            _ => state.current.read(offset, buffer),
+        }
         Ok(())
     }
 
@@ -273,7 +298,14 @@ impl Storage for SimDisk {
             }
             return Err(StorageError::Io { operation, offset, length, source });
         }
-        state.apply(offset, bytes);
+        let trick = trick::next(&mut state.tricks, true);
+        if matches!(trick, None | Some(Trick::WriteTwice { .. })) {
+            state.apply(offset, bytes);
+        }
+        if let Some(Trick::WriteElsewhere { to } | Trick::WriteTwice { to }) = trick {
+            let kept = self.length.saturating_sub(to).min(length) as usize;
+            state.apply(to, &bytes[..kept]);
+        }
         Ok(())
     }
 

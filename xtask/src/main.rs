@@ -3,13 +3,14 @@
 //! - [`verify`]: every check in one command, with a table of results. It calls the others.
 //! - [`tidy`]: rules on the source text that no compiler checks.
 //! - [`golden`]: the images and answers of the reference implementation.
-//! - [`loom`], [`sanitize`], [`fuzz`], [`mod@bench`]: the concurrency models, the sanitizers, the
-//!   fuzz targets, the benchmarks.
+//! - [`loom`], [`faults`], [`sanitize`], [`fuzz`], [`mod@bench`]: the concurrency models, the fault
+//!   campaigns, the sanitizers, the fuzz targets, the benchmarks.
 //!
 //! What they share: [`shell`] runs commands, [`workspace`] knows the crates.
 #![forbid(unsafe_code)]
 
 mod bench;
+mod faults;
 mod fuzz;
 mod golden;
 mod loom;
@@ -35,6 +36,8 @@ enum Command {
     Golden(golden::Options),
     /// Runs the concurrency models and their mutants: the `models` modules of every crate.
     Loom(loom::Options),
+    /// Runs fault campaigns on simulated disks: power cuts, failed writes, flipped bits.
+    Faults(faults::Options),
     /// Runs the tests with threads under the sanitizers and Miri, as far as they are here.
     Sanitize(sanitize::Options),
     /// Fuzzes the decoders and whole images, and says what of the decoders that reaches.
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
         Command::Golden(options) => golden::run(&options).map(|_| ExitCode::SUCCESS),
         Command::Loom(options) => loom::run(&options).map(|_| ExitCode::SUCCESS),
+        Command::Faults(options) => faults::run(&options).map(|_| ExitCode::SUCCESS),
         Command::Sanitize(options) => sanitize::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Fuzz(options) => fuzz::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Bench(options) => bench::run(&options).map(|_| ExitCode::SUCCESS),

@@ -87,6 +87,21 @@ impl Cmd {
         String::from_utf8(output.stdout).with_context(|| format!("`{self}` printed no UTF-8"))
     }
 
+    /// Runs the command, and returns what it printed, which is printed here too, also where it
+    /// fails. Its errors go where ours go.
+    pub(crate) fn read_through(&self) -> Result<String> {
+        let output = self
+            .command()
+            .stderr(Stdio::inherit())
+            .output()
+            .with_context(|| format!("cannot start `{self}`"))?;
+        print!("{}", String::from_utf8_lossy(&output.stdout));
+        if !output.status.success() {
+            bail!("`{self}` failed ({})", output.status);
+        }
+        String::from_utf8(output.stdout).with_context(|| format!("`{self}` printed no UTF-8"))
+    }
+
     /// Runs the command and returns what it printed. Its errors are shown only where it fails.
     pub(crate) fn read_quietly(&self) -> Result<String> {
         let output = self.command().output().with_context(|| format!("cannot start `{self}`"))?;

@@ -100,11 +100,12 @@ fn the_newest_save_wins_whatever_the_clock_says() {
     let configuration = small(1, 4);
     let year = Duration::from_secs(365 * 24 * 3600);
     let start = 50 * year;
-    let clocks: [(&str, Clock); 4] = [
+    let clocks: [(&str, Clock); 5] = [
         ("frozen", |_, start, _| start),
         ("backwards", |round, start, year| start - year * round),
         ("to and fro", |round, start, year| start + year * 10 * (round % 2)),
         ("at zero", |_, _, _| Duration::ZERO),
+        ("at the end of time", |_, _, _| Duration::MAX),
     ];
     for (clock, time) in clocks {
         let storage = Recorder::new(disk(&configuration));

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::{Fault, PowerCut, SECTOR_BYTES, SimDisk};
+use super::{Fault, PowerCut, SECTOR_BYTES, SimDisk, Trick};
 use crate::storage::{Operation, Storage, StorageError};
 
 const SECTOR: usize = SECTOR_BYTES as usize;
@@ -237,4 +237,45 @@ fn operations_are_counted_and_bounded() {
     let counts = disk.counts();
     assert_eq!((counts.reads, counts.writes, counts.syncs), (1, 2, 1));
     assert_eq!((counts.bytes_read, counts.bytes_written), (20, 62));
+}
+
+// Guards the tricks: each does what it says to the operation that it is for, once, and to no
+// other; and a power cut after it finds what really arrived.
+#[test]
+fn operations_go_astray_once() {
+    let read = |disk: &SimDisk, offset| {
+        let mut bytes = [0; 4];
+        disk.read_at(offset, &mut bytes).unwrap();
+        bytes
+    };
+    let disk = SimDisk::new(64 << 10, 1);
+    disk.trick(Trick::WriteElsewhere { to: 8192 }, 2);
+    disk.trick(Trick::WriteNowhere, 2);
+    disk.trick(Trick::WriteTwice { to: (64 << 10) - 2 }, 1);
+    disk.write_at(0, b"once").unwrap();
+    assert_eq!((read(&disk, 0), read(&disk, (64 << 10) - 4)), (*b"once", *b"\0\0on"));
+    disk.write_at(4096, b"away").unwrap();
+    assert_eq!((read(&disk, 4096), read(&disk, 8192)), ([0; 4], *b"away"));
+    disk.write_at(4096, b"lost").unwrap();
+    assert_eq!(read(&disk, 4096), [0; 4]);
+    disk.write_at(4096, b"here").unwrap();
+    assert_eq!(read(&disk, 4096), *b"here");
+    let after = disk.power_cut(&PowerCut::KeepUnsynced);
+    assert_eq!((read(&after, 4096), read(&after, 8192)), (*b"here", *b"away"));
+
+    disk.trick(Trick::ReadElsewhere { from: 8192 }, 1);
+    disk.trick(Trick::ReadOlder, 2);
+    assert_eq!(read(&disk, 0), *b"away");
+    assert_eq!(read(&disk, 0), *b"once");
+    disk.write_at(0, b"more").unwrap();
+    assert_eq!(read(&disk, 0), *b"once", "what was there before");
+    assert_eq!(read(&disk, 0), *b"more");
+    disk.trick(Trick::ReadOlder, 1);
+    assert_eq!(read(&disk, 4096), [0; 4], "nothing was there before");
+    disk.trick(Trick::ReadElsewhere { from: u64::MAX }, 1);
+    assert_eq!(read(&disk, 0), [0; 4]);
+    disk.trick(Trick::WriteNowhere, 1);
+    disk.clear_faults();
+    disk.write_at(0, b"kept").unwrap();
+    assert_eq!(read(&disk, 0), *b"kept");
 }

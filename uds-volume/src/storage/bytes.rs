@@ -94,6 +94,19 @@ impl SparseBytes {
         }
     }
 
+    /// As [`adopt`](Self::adopt); blocks that `other` does not have are zero afterwards.
+    pub(crate) fn adopt_or_clear(&mut self, other: &Self, offset: u64, length: usize) {
+        if length > 0 {
+            let (first, last) = blocks_of(offset, length);
+            for number in first..=last {
+                match other.blocks.get(&number) {
+                    Some(block) => drop(self.blocks.insert(number, Arc::clone(block))),
+                    None => drop(self.blocks.remove(&number)),
+                }
+            }
+        }
+    }
+
     /// All bytes, copied.
     pub(crate) fn to_vec(&self) -> Vec<u8> {
         let mut bytes = vec![0; self.length as usize];

@@ -153,8 +153,8 @@ mod tests {
     #[test]
     fn tiers_add_steps() {
         let quick = [
-            "fmt", "clippy", "test", "doctest", "docs", "golden", "loom", "tidy", "deny", "msrv",
-            "benches",
+            "fmt", "clippy", "test", "doctest", "docs", "golden", "loom", "faults", "tidy", "deny",
+            "msrv", "benches",
         ];
         assert_eq!(names(&options(Tier::Pr, &[])), quick);
         let nightly = names(&options(Tier::Nightly, &[]));

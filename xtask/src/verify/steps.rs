@@ -25,7 +25,7 @@ const fn step(
 }
 
 /// All steps, in the order in which they run.
-pub(crate) const STEPS: [Step; 15] = [
+pub(crate) const STEPS: [Step; 16] = [
     step("fmt", "the formatting is rustfmt's", Tier::Pr, fmt),
     step("clippy", "no warning of the compiler or of clippy", Tier::Pr, clippy),
     step("test", "unit and integration tests", Tier::Pr, test),
@@ -33,6 +33,7 @@ pub(crate) const STEPS: [Step; 15] = [
     step("docs", "the documentation builds without a warning", Tier::Pr, docs),
     step("golden", "images and answers of the reference implementation", Tier::Pr, golden),
     step("loom", "the concurrency models", Tier::Pr, loom),
+    step("faults", "the fault campaigns on simulated disks", Tier::Pr, faults),
     step("tidy", "the rules on the source text", Tier::Pr, tidy),
     step("deny", "licences and origins of the dependencies", Tier::Pr, deny),
     step("msrv", "the oldest Rust that the crates promise", Tier::Pr, msrv),
@@ -113,6 +114,10 @@ fn loom(context: &Context) -> Result<Verdict> {
     let preemptions = loom::QUICK_PREEMPTIONS + u32::from(context.tier > Tier::Pr);
     let report = loom::run_models(&context.workspace, None, preemptions)?;
     Ok(Verdict::Passed(format!("{report}, {preemptions} preemptions")))
+}
+
+fn faults(context: &Context) -> Result<Verdict> {
+    crate::faults::run_tier(&context.workspace, context.tier).map(Verdict::Passed)
 }
 
 fn tidy(_: &Context) -> Result<Verdict> {
