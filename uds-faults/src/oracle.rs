@@ -33,7 +33,8 @@ impl Loss {
     #[must_use]
     pub const fn max(self, other: Self) -> Self {
         let is_greater = other.records * self.per_chapter > self.records * other.per_chapter;
-        let mut worst = if is_greater || self.records == 0 { other } else { self };
+        let is_first = self.records == 0 && other.records > 0;
+        let mut worst = if is_greater || is_first { other } else { self };
         if self.chapters > worst.chapters {
             worst.chapters = self.chapters;
         }

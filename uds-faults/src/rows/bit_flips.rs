@@ -16,7 +16,7 @@ use crate::world::{BLOCK, World};
 pub(super) const HEADERS: Campaign = Campaign {
     row: "F4a",
     about: "flipped bits: super block, config, save slots, page map, open chapter's header",
-    counts: [20_000, 300_000, 300_000],
+    counts: [20_000, 600_000, 600_000],
     run: run_headers,
 };
 
@@ -48,7 +48,7 @@ pub(super) const VOLUME_INDEX: Campaign = Campaign {
 pub(super) const FREE: Campaign = Campaign {
     row: "F4e",
     about: "flipped bits: free space, seal, volume header: no effect",
-    counts: [2_000, 30_000, 100_000],
+    counts: [2_000, 170_000, 170_000],
     run: run_free,
 };
 
@@ -69,7 +69,11 @@ fn run(plan: &Plan, images: &[Image], targets: &[Target]) -> Outcome {
         let (target, bit) = if is_exhaustive {
             nth_bit(targets, case)
         } else {
-            let target = random.pick(targets);
+            let mut target = random.pick(targets);
+            // A recovery takes ten times as long as an open: one case in four.
+            while images[target.image].slot.is_none() && !random.one_in(3) {
+                target = random.pick(targets);
+            }
             // What is at the front matters more.
             let all = (target.bytes.end - target.bytes.start) * 8;
             let reach = if random.one_in(2) { all.min(8 * 512) } else { all };
