@@ -25,7 +25,7 @@ const fn step(
 }
 
 /// All steps, in the order in which they run.
-pub(crate) const STEPS: [Step; 16] = [
+pub(crate) const STEPS: [Step; 17] = [
     step("fmt", "the formatting is rustfmt's", Tier::Pr, fmt),
     step("clippy", "no warning of the compiler or of clippy", Tier::Pr, clippy),
     step("test", "unit and integration tests", Tier::Pr, test),
@@ -38,6 +38,7 @@ pub(crate) const STEPS: [Step; 16] = [
     step("deny", "licences and origins of the dependencies", Tier::Pr, deny),
     step("msrv", "the oldest Rust that the crates promise", Tier::Pr, msrv),
     step("benches", "the benchmarks compile and run, tiny", Tier::Pr, benches),
+    step("long", "lifecycles and hostile images at their nightly counts", Tier::Nightly, long),
     step("sanitize", "threads under the sanitizers and Miri", Tier::Nightly, sanitize),
     step("fuzz", "decoders and whole images, fuzzed for a minute each", Tier::Nightly, fuzz),
     step(
@@ -146,6 +147,18 @@ fn benches(context: &Context) -> Result<Verdict> {
         0 => Ok(Verdict::Skipped("no benchmarks yet".into())),
         count => Ok(Verdict::Passed(format!("{count} benchmarks"))),
     }
+}
+
+/// The tests whose counts `UDS_TEST_SCALE` multiplies, and that the campaigns do not have.
+fn long(context: &Context) -> Result<Verdict> {
+    for (scale, tests) in [("40", "lifecycles"), ("200", "hostile")] {
+        context
+            .cargo(&["test", "--release", "-p", "uds-index", "--test", "it", tests])
+            .args(["--", "--nocapture"])
+            .env("UDS_TEST_SCALE", scale)
+            .run()?;
+    }
+    passed()
 }
 
 fn sanitize(_: &Context) -> Result<Verdict> {
