@@ -209,6 +209,7 @@ impl Oracle {
     /// chapter that was being written, any part.
     pub fn recover(&mut self, moment: &Moment, found: &[Option<RecordData>]) {
         self.events.truncate(moment.events);
+        let later = self.known(moment.events, moment.newest);
         self.crash(moment.durable);
         let chapter = moment.durable;
         for (number, found) in (0..).zip(found) {
@@ -216,10 +217,14 @@ impl Oracle {
             // What was found was posted, and so is known.
             let Some(version) = held else { continue };
             let latest = self.current[number as usize].latest;
-            if latest.is_none_or(|(latest, ..)| latest != version) {
-                let kind = Kind::Stored;
-                self.push(Event { number, version, lo: chapter, hi: chapter, kind });
-            }
+            // Its old copy, in its chapter or, by limit B8, in this one.
+            let is_in_flight = later[number as usize].latest.is_some_and(|(.., hi)| hi >= chapter);
+            let lo = match latest {
+                Some((latest, lo, _)) if latest == version && is_in_flight => lo,
+                Some((latest, ..)) if latest == version => continue,
+                _ => chapter,
+            };
+            self.push(Event { number, version, lo, hi: chapter, kind: Kind::Stored });
         }
         self.chapter = moment.newest;
     }
