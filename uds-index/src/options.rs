@@ -50,6 +50,8 @@ pub enum OpenMode {
     #[default]
     Load,
     /// It is refused, with [`IndexError::NotSavedCleanly`].
+    ///
+    /// [`IndexError::NotSavedCleanly`]: crate::IndexError::NotSavedCleanly
     NoRebuild,
 }
 
