@@ -12,9 +12,11 @@
 
 use uds_index::{Batch, Index, OpenMode};
 
+use uds_volume::sim::Random;
+
 use crate::bases::{Base, base, data, name};
 use crate::damage::Damage;
-use crate::input::{Input, Random};
+use crate::input::Input;
 use crate::oracle::Oracle;
 use crate::region::{open, reopen};
 

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 use uds_index::Operation::{Post, Query, Update};
 use uds_index::{Index, IndexInfo, SaveState};
-use uds_volume::sim::SimDisk;
+use uds_volume::sim::{Random, SimDisk};
 
 use crate::campaign::Tally;
 use crate::judge::{Opened, ask_what_can_be, check_typed, open, story};
 use crate::oracle::{Damaged, Moment, Oracle};
-use crate::random::Random;
 use crate::script::Step::{Close, Create, Do, Save};
 use crate::script::{Runner, Step};
 use crate::world::{World, data};

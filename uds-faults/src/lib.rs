@@ -22,7 +22,6 @@ pub mod image;
 pub mod judge;
 pub mod oracle;
 pub mod patterns;
-pub mod random;
 pub mod recorder;
 pub mod report;
 pub mod rows;

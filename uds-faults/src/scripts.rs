@@ -5,7 +5,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use uds_index::Operation::{Delete, Post, Query, Update};
 
-use crate::random::Random;
+use uds_volume::sim::Random;
+
 use crate::script::Script;
 use crate::script::Step::{Close, Crash, Create, Do, Reopen, Save};
 use crate::world::World;

@@ -47,13 +47,13 @@ use std::time::Duration;
 
 pub use cut::{PowerCut, Sector, UnsyncedWrite};
 pub use fault::Fault;
+pub use random::Random;
 pub use trick::Trick;
 
 use crate::storage::{
     Operation, OperationCounts, SparseBytes, Storage, StorageError, check_read, check_write,
 };
 use crate::sync::{Arc, Mutex, MutexGuard, lock};
-pub(crate) use random::Random;
 
 /// The bytes that a power cut keeps or loses as a whole.
 pub const SECTOR_BYTES: u64 = 512;

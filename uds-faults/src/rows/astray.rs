@@ -10,11 +10,10 @@ use anyhow::{Context as _, Result, bail, ensure};
 use uds_geometry::RecordData;
 use uds_index::{Batch, ErrorKind, Index, Operation};
 use uds_volume::Storage as _;
-use uds_volume::sim::{SimDisk, Trick};
+use uds_volume::sim::{Random, SimDisk, Trick};
 
 use crate::campaign::{Campaign, Outcome, Plan, Tally};
 use crate::judge::{Opened, ask_what_can_be, check_typed, open};
-use crate::random::Random;
 use crate::script::{Script, Step};
 use crate::scripts;
 use crate::world::{BLOCK, World, create_options, data, open_options, parse, zones};

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use uds_volume::Operation;
-use uds_volume::sim::Fault;
+use uds_volume::sim::{Fault, Random};
 
 use crate::campaign::{Outcome, Plan};
 use crate::image::{Allowed, Image};
-use crate::random::Random;
 use crate::world::{BLOCK, World};
 
 /// Every block of closed and dropped indexes, for ever or once: cases from `first` on.

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use uds_volume::Storage as _;
-use uds_volume::sim::SimDisk;
+use uds_volume::sim::{Random, SimDisk};
 
 use crate::campaign::{Campaign, Outcome, Plan};
 use crate::image::{Allowed, Image};
-use crate::random::Random;
 use crate::world::{BLOCK, World};
 
 /// Row F4a.

@@ -11,13 +11,12 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail, ensure};
 use uds_index::{ErrorKind, Index, IndexError};
 use uds_volume::Operation;
-use uds_volume::sim::{Fault, PowerCut, SimDisk};
+use uds_volume::sim::{Fault, PowerCut, Random, SimDisk};
 
 use super::bad_blocks;
 use crate::campaign::{Campaign, Outcome, Plan, Tally};
 use crate::judge::{Expected, Opened, ask_all, check_typed, judge, open, story};
 use crate::oracle::Moment;
-use crate::random::Random;
 use crate::script::{Runner, Script, Step, Trouble};
 use crate::scripts;
 use crate::world::data;

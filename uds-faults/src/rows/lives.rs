@@ -8,10 +8,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use uds_index::Operation;
 use uds_volume::Storage as _;
-use uds_volume::sim::SimDisk;
+use uds_volume::sim::{Random, SimDisk};
 
 use crate::campaign::{Campaign, Outcome, Plan, Tally};
-use crate::random::Random;
 use crate::script::{Runner, Step};
 use crate::world::World;
 

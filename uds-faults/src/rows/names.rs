@@ -7,12 +7,11 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail, ensure};
 use uds_geometry::{Configuration, CustomConfiguration, LayoutSizes, RecordData, RecordName};
 use uds_index::{Batch, Index, OpenMode, Operation};
-use uds_volume::sim::SimDisk;
+use uds_volume::sim::{Random, SimDisk};
 
 use crate::campaign::{Campaign, Outcome, Plan, Tally};
 use crate::judge::story;
 use crate::patterns::{OVERFLOWING, PATTERNS, uniform};
-use crate::random::Random;
 use crate::world::{create_options, data, open_options, parse, zones};
 
 /// Row F12.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 use uds_index::Operation;
 
+use uds_volume::sim::Random;
+
 use crate::campaign::{Campaign, Outcome, Plan, Tally};
 use crate::judge::{Judgement, Opened, judge};
-use crate::random::Random;
 use crate::script::{Runner, Step};
 use crate::scripts;
 use crate::trace::Trace;

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 use uds_index::Operation::{Post, Query, Update};
 use uds_volume::Storage as _;
-use uds_volume::sim::{PowerCut, SimDisk};
+use uds_volume::sim::{PowerCut, Random, SimDisk};
 
 use crate::campaign::{Campaign, Outcome, Plan, Tally};
 use crate::judge::{Opened, ask_what_can_be, judge, open};
-use crate::random::Random;
 use crate::script::Script;
 use crate::script::Step::{Close, Create, Do, Save};
 use crate::scripts;

@@ -6,12 +6,11 @@ use anyhow::{Result, bail, ensure};
 use uds_geometry::ZoneCount;
 use uds_index::{ErrorKind, Index, IndexError, OpenMode};
 use uds_volume::Storage as _;
-use uds_volume::sim::SimDisk;
+use uds_volume::sim::{Random, SimDisk};
 
 use crate::campaign::{Campaign, Outcome, Plan, Tally};
 use crate::image::{Allowed, Image};
 use crate::judge::story;
-use crate::random::Random;
 use crate::world::{BLOCK, World, create_options, open_options};
 
 /// Row F5.

@@ -7,6 +7,7 @@ use uds_geometry::{
 };
 use uds_index::{Batch, CreateOptions, ErrorKind, Index, OpenMode, OpenOptions};
 use uds_volume::MemoryStorage;
+pub(crate) use uds_volume::sim::Random;
 
 /// Bytes of a block of the layout.
 pub(crate) const BLOCK: u64 = 4096;
@@ -153,28 +154,4 @@ pub(crate) fn story(error: &dyn std::error::Error) -> String {
 /// Whether an index could not be opened because it has to be rebuilt, or is none.
 pub(crate) fn is_known_to_be_unusable(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::NotSavedCleanly | ErrorKind::NotAnIndex)
-}
-
-/// Numbers that look random and are the same each time.
-#[derive(Clone, Debug)]
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// Splitmix64.
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `bound`.
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
 }

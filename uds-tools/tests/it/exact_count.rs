@@ -66,7 +66,7 @@ impl Count {
 
 /// Files of random length, made of few different blocks, zero blocks, torn tails and holes.
 fn grow(root: &Path, seed: u64) {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut directories = vec![root.to_path_buf()];
     for number in 0..120 {
         let parent = directories[random.below(directories.len() as u64) as usize].clone();

@@ -17,7 +17,7 @@ const CHAPTER: u64 = 1024;
 fn a_killed_process_costs_two_chapters_at_most() {
     let uds = Uds::new();
     uds.write("tree/data", &blocks(1..=BLOCKS));
-    let mut random = Random(7);
+    let mut random = Random::new(7);
     let (mut kills, mut recoveries) = (0, 0);
     for round in 0..12 {
         let name = format!("index {round}");

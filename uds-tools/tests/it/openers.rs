@@ -18,7 +18,7 @@ fn of_many_processes_one_writes() {
     let uds = Uds::new();
     uds.write("tree/data", &blocks(1..=BLOCKS));
     uds.small_index("index", 20, 3000);
-    let mut random = Random(9);
+    let mut random = Random::new(9);
     let (mut processes, mut turned_away) = (0, 0);
     for round in 0..60 {
         let kinds: [&[&str]; 4] = [

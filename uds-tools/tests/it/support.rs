@@ -12,6 +12,7 @@ use uds_geometry::{
 };
 use uds_index::{Batch, CreateOptions, Index};
 use uds_volume::FileStorage;
+pub(crate) use uds_volume::sim::Random;
 
 pub(crate) const BLOCK: usize = 4096;
 
@@ -178,17 +179,4 @@ pub(crate) fn block(number: u64) -> Vec<u8> {
 /// Blocks one after the other.
 pub(crate) fn blocks(numbers: impl IntoIterator<Item = u64>) -> Vec<u8> {
     numbers.into_iter().flat_map(block).collect()
-}
-
-/// Numbers that look random and are the same in every run (splitmix64).
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
 }

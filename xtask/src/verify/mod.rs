@@ -158,7 +158,7 @@ mod tests {
         ];
         assert_eq!(names(&options(Tier::Pr, &[])), quick);
         let nightly = names(&options(Tier::Nightly, &[]));
-        assert_eq!(nightly[quick.len()..], ["sanitize", "fuzz", "advisories"]);
+        assert_eq!(nightly[quick.len()..], ["long", "sanitize", "fuzz", "advisories"]);
         let release = names(&options(Tier::Release, &[]));
         assert_eq!(release[nightly.len()..], ["package"]);
     }
