@@ -37,6 +37,15 @@ pub enum IndexError {
         /// Bytes of the storage.
         bytes: u64,
     },
+    /// No block of a storage looks like the beginning of an index.
+    #[error(
+        "there is no index in its {bytes} bytes: no block of 4 KiB begins one. Check the path, or \
+         create an index"
+    )]
+    NoIndexFound {
+        /// Bytes of the storage.
+        bytes: u64,
+    },
     /// The storage ends before the index does.
     #[error(
         "the storage is too short for the index in it: {found} bytes where {wanted} are needed. \
@@ -333,7 +342,9 @@ impl IndexError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NotAnIndex { .. } | Self::NothingThere { .. } => ErrorKind::NotAnIndex,
+            Self::NotAnIndex { .. } | Self::NothingThere { .. } | Self::NoIndexFound { .. } => {
+                ErrorKind::NotAnIndex
+            }
             Self::ConfigurationMismatch { .. }
             | Self::NonceMismatch { .. }
             | Self::OtherIndex { .. }

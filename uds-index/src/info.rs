@@ -86,17 +86,21 @@ impl IndexInfo {
     ///
     /// What keeps the index from being one: see [`IndexError::kind`].
     pub fn read(storage: Arc<dyn Storage>, offset_blocks: u64) -> Result<Self, IndexError> {
-        let layout = Layout::load(storage, offset_blocks, &Expected::default())?;
+        Self::of(&Layout::load(storage, offset_blocks, &Expected::default())?)
+    }
+
+    /// What this layout says.
+    pub(crate) fn of(layout: &Layout) -> Result<Self, IndexError> {
         Ok(Self {
             configuration: layout.configuration().clone(),
             sizes: *layout.sizes(),
-            offset_blocks,
+            offset_blocks: layout.first_block(),
             super_version: layout.super_version(),
             remapping: layout.geometry().remapping(),
             client_nonce: layout.client_nonce(),
             nonce_info: layout.nonce_info(),
             volume_nonce: layout.volume_nonce(),
-            save: read_save(&layout)?,
+            save: read_save(layout)?,
             damaged_slots: layout.damaged_slots().collect(),
         })
     }

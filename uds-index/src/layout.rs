@@ -33,6 +33,7 @@ use self::super_block::SuperBlock;
 
 pub(crate) use self::region_io::{RegionReader, RegionWriter};
 pub(crate) use self::save_slot::{Save, SlotPlace};
+pub(crate) use self::super_block::resembles_super_block;
 
 use crate::nonce::{fresh_nonce_info, volume_nonce};
 use crate::{CreateOptions, IndexError};

@@ -7,8 +7,8 @@
 //!
 //! - [`Index`]: create, open, post, query, save, close.
 //! - [`Batch`]: many requests at once, which is how to be fast.
-//! - [`IndexInfo`]: what an index says of itself, without opening it; [`verify`]: whether all of it
-//!   is as it was written.
+//! - [`IndexInfo`]: what an index says of itself, without opening it; [`Inspector`]: what is in it;
+//!   [`verify`]: whether all of it is as it was written; [`find_index`]: where it begins.
 //! - [`uds_volume::Storage`]: where an index lives; [`uds_geometry::Configuration`]: how large
 //!   it is.
 //!
@@ -46,6 +46,7 @@ mod flight;
 mod gate;
 mod index;
 mod info;
+mod inspection;
 mod layout;
 mod nonce;
 mod open_chapter;
@@ -53,6 +54,7 @@ mod options;
 mod port;
 mod recovery;
 mod request;
+mod search;
 mod session;
 mod statistics;
 mod switch;
@@ -69,9 +71,11 @@ pub use error::{ErrorKind, IndexError, UncleanReason};
 pub use flight::Ticket;
 pub use index::Index;
 pub use info::{IndexInfo, SaveState, SavedState};
+pub use inspection::Inspector;
 pub use options::{CreateOptions, OpenMode, OpenOptions, SuspendMode};
 pub use recovery::{RecoveryControl, RecoveryPhase, RecoveryProgress, RecoveryReport};
 pub use request::{Answer, Batch, Location, Operation, Request};
+pub use search::find_index;
 pub use statistics::Statistics;
 pub use verification::{
     Cause, Checked, DeepChecked, Finding, Region, Severity, Verification, VerifiedState,

@@ -2,24 +2,27 @@
 
 mod report;
 
-use std::sync::Arc;
-
 use uds_index::IndexInfo;
-use uds_volume::{FileStorage, Storage};
+use uds_volume::Storage;
 
 use crate::cli::InfoArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::print;
+use crate::source::Source;
+use crate::stop::{STOPPING, Stop};
 use crate::storage::about_file;
 use report::{Report, StorageFacts};
 
 /// Runs the command.
 pub(crate) fn run(arguments: &InfoArgs) -> Result<Exit, Failure> {
-    let path = &arguments.file;
+    let path = &arguments.index.file;
+    let stop = Stop::default();
+    stop.on_interrupt(STOPPING)?;
+    let source = Source::open(&arguments.index, arguments.quiet, &stop)?;
     let read = || -> Result<_, Failure> {
-        let storage = FileStorage::open_read_only(path)?;
+        let storage = &source.storage;
         let facts = StorageFacts { bytes: storage.len(), is_device: storage.is_device()? };
-        Ok((IndexInfo::read(Arc::new(storage), arguments.offset)?, facts))
+        Ok((IndexInfo::read(source.storage(), source.offset)?, facts))
     };
     let (info, facts) = read().map_err(|failure| about_file(failure, path))?;
     let report = Report::new(path, &info, &facts);

@@ -14,6 +14,7 @@ mod output;
 mod rebuild;
 mod recover;
 mod size;
+mod source;
 mod stop;
 mod storage;
 mod units;

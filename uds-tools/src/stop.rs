@@ -19,6 +19,9 @@ use signal_hook::iterator::Signals;
 
 use crate::exit::{Exit, Failure, complain};
 
+/// What the first Ctrl-C says where nothing has to be undone.
+pub(crate) const STOPPING: &str = "stopping";
+
 /// Flags that every thread looks at between two steps of its work.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stop(Arc<Reasons>);

@@ -8,35 +8,31 @@ use std::time::Instant;
 use uds_index::{
     IndexError, Verification, VerifyControl, VerifyOptions, VerifyPhase, verify as examine,
 };
-use uds_volume::{FileStorage, Storage};
+use uds_volume::Storage;
 
 use crate::cli::VerifyArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::print;
-use crate::stop::Stop;
+use crate::source::Source;
+use crate::stop::{STOPPING, Stop};
 use crate::storage::about_file;
 use crate::watch::{Stage, Watch};
 use report::Report;
 
-/// What the first Ctrl-C says.
-const STOPPING: &str = "stopping";
-
 /// Runs the command.
 pub(crate) fn run(arguments: &VerifyArgs) -> Result<Exit, Failure> {
-    let path = &arguments.file;
+    let path = &arguments.index.file;
     let stop = Stop::default();
     stop.on_interrupt(STOPPING)?;
     let start = Instant::now();
+    let source = Source::open(&arguments.index, arguments.quiet, &stop)?;
     let options = VerifyOptions {
-        offset_blocks: arguments.offset,
+        offset_blocks: source.offset,
         deep: arguments.deep,
         threads: arguments.threads.unwrap_or(0).into(),
     };
-    let verify = || -> Result<Verification, Failure> {
-        let storage = Arc::new(FileStorage::open_read_only(path)?);
-        Ok(watched(storage, &options, arguments.quiet, &stop)?)
-    };
-    let verification = verify().map_err(|failure| about_file(failure, path))?;
+    let verification = watched(source.storage(), &options, arguments.quiet, &stop)
+        .map_err(|error| about_file(error.into(), path))?;
     let report = Report::new(path, &verification, start.elapsed());
     print(arguments.format, || report.text(), &report)?;
     Ok(if verification.is_sound() { Exit::Done } else { Exit::Problem })

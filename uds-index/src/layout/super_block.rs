@@ -10,7 +10,7 @@ use uds_geometry::{BLOCK_BYTES, LayoutSizes, Nonce};
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::region_table::{Region, RegionTable, SOLE_INSTANCE, TableType, kind};
+use super::region_table::{self, Region, RegionTable, SOLE_INSTANCE, TableType, kind};
 use crate::IndexError;
 use crate::error::Reading;
 use crate::nonce::{NONCE_INFO_BYTES, super_block_nonce};
@@ -22,6 +22,9 @@ const ORDINARY_VERSION: u32 = 3;
 const CONVERTED_VERSION: u32 = 7;
 const MAX_SAVES: u16 = 2;
 const REGION_COUNT: usize = 7;
+/// Where in the block the table's type is, and the payload behind the regions.
+const TYPE_AT: usize = 16;
+const PAYLOAD_AT: usize = 192;
 /// The largest number of a block: their bytes can be counted in 64 bits.
 const MAX_BLOCK: u64 = u64::MAX / BLOCK_BYTES as u64;
 
@@ -48,6 +51,18 @@ const _: () = assert!(size_of::<RawPayload>() == 104);
 struct RawConversion {
     volume_offset: U64,
     start_offset: U64,
+}
+
+/// Whether a block is a super block, or was one before it was damaged: of the three marks that it has
+/// (magic, type, label), two are enough.
+pub(crate) fn resembles_super_block(block: &[u8]) -> bool {
+    let has = |at: usize, mark: &[u8]| block.get(at..at + mark.len()) == Some(mark);
+    let marks = [
+        has(0, &region_table::MAGIC.to_le_bytes()),
+        has(TYPE_AT, &(TableType::Super as u16).to_le_bytes()),
+        has(PAYLOAD_AT, &LABEL),
+    ];
+    marks.into_iter().filter(|&is_there| is_there).count() >= 2
 }
 
 /// By how much the numbers of blocks in an index's tables differ from where they are: 0 in

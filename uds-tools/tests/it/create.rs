@@ -38,8 +38,13 @@ fn a_sparse_file_with_an_offset() {
     let file = fs::File::open(uds.path("index")).unwrap();
     std::os::unix::fs::FileExt::read_exact_at(&file, &mut front, 0).unwrap();
     assert_eq!(&front, b"somebody else's block");
-    uds.run(&["info", "index"]).failed(4, &["there is no index"]);
-    assert_eq!(uds.run(&["info", "index", "--offset", "3"]).code, Some(0));
+    uds.run(&["info", "index", "--offset", "0"]).failed(4, &["there is no index"]);
+    let given = uds.run(&["info", "index", "--offset", "3"]);
+    let found = uds.run(&["info", "index"]);
+    assert_eq!((given.code, given.stderr.as_str()), (Some(0), ""));
+    assert_eq!((found.code, &found.stdout), (Some(0), &given.stdout));
+    assert_eq!(found.stderr, "uds: the index begins at block 3\n");
+    assert_eq!(uds.run(&["info", "index", "--quiet"]).stderr, "");
 }
 
 // Guards against the loss of an index or of a file that took years to write.

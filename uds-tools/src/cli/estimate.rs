@@ -1,0 +1,67 @@
+//! The arguments of `uds estimate`.
+
+use std::path::PathBuf;
+
+use clap::{Args, value_parser};
+use uds_geometry::{MemorySize, Nonce};
+
+use crate::estimate::Naming;
+use crate::output::Format;
+use crate::units::parse_nonce;
+
+pub(super) const HELP: &str = "\
+Files are cut into blocks of 4 KiB, as VDO does; the last block
+of a file is padded with zeroes. All-zero blocks are counted
+apart: VDO does not store them. A hard-linked file is read once,
+symbolic links inside directories are not followed, and an
+unreadable file is reported at the end.
+
+Examples:
+  uds estimate ~/.cargo ~/.rustup
+  uds estimate --memory 1G /srv
+  uds estimate --sparse /srv
+  uds estimate --format json /srv > estimate.json
+  uds estimate --index /var/tmp/srv.uds /srv";
+
+#[derive(Args, Debug)]
+pub(crate) struct EstimateArgs {
+    /// Files, directories and block devices to read
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// The index's memory: 256M, 512M, 768M or 1G to 1024G
+    /// [default: 256M, or what the index of --index has]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<MemorySize>,
+    /// Use a sparse index: ten times the window in the same memory, for
+    /// duplicates that come in the company of others
+    #[arg(long)]
+    pub(crate) sparse: bool,
+    /// Keep the index in FILE: created if absent, extended if present
+    #[arg(long, value_name = "FILE")]
+    pub(crate) index: Option<PathBuf>,
+    /// The nonce of the index of --index [default: one that stands for
+    /// --hash where the index is new, else the one that it has]
+    #[arg(long, value_name = "N", value_parser = parse_nonce, requires = "index")]
+    pub(crate) nonce: Option<Nonce>,
+    /// Where in the file of --index the index starts, in blocks of 4 KiB
+    #[arg(long, value_name = "BLOCKS", default_value_t = 0, requires = "index")]
+    pub(crate) offset: u64,
+    /// How blocks are named: murmur is VDO's way, blake3 resists forgery
+    #[arg(long, value_name = "HASH", default_value = "murmur")]
+    pub(crate) hash: Naming,
+    /// Threads that read and hash, 1 to 1024 [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// Stay on the file systems of the given paths
+    #[arg(short = 'x', long)]
+    pub(crate) one_file_system: bool,
+    /// Where the temporary index goes [default: the system's place]
+    #[arg(long, value_name = "DIR", conflicts_with = "index")]
+    pub(crate) temp_dir: Option<PathBuf>,
+    /// How to print the result
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Format,
+    /// No progress bar, even on a terminal
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
