@@ -21,6 +21,7 @@
 //! who hold several. Everything else is taken alone, for moments, also by holders of a zone.
 
 mod close;
+mod copying;
 mod launch;
 mod lifecycle;
 mod meetings;
@@ -37,6 +38,7 @@ use uds_delta_index::DeltaStatistics;
 use uds_geometry::{Geometry, VirtualChapter, VolumeIndexParameters, ZoneCount, ZoneId};
 use uds_volume::{FinishedRead, Volume};
 
+pub(crate) use self::copying::Current;
 pub(crate) use self::saving::check_volume;
 pub(crate) use self::threads::Threads;
 use self::triage::Triage;

@@ -135,6 +135,10 @@ impl Index {
         Self { threads, configuration, nonce, geometry, recovery }
     }
 
+    pub(crate) fn engine(&self) -> &Engine {
+        self.threads.engine()
+    }
+
     /// What was recovered when the index was opened, if it was not closed cleanly before.
     #[must_use]
     pub fn recovery(&self) -> Option<&RecoveryReport> {

@@ -6,6 +6,7 @@
 //! kernel's, byte for byte. See [`Index`] for a complete example.
 //!
 //! - [`Index`]: create, open, post, query, save, close.
+//! - [`copy_records`]: the records of an index in one of another size or kind.
 //! - [`Batch`]: many requests at once, which is how to be fast.
 //! - [`IndexInfo`]: what an index says of itself, without opening it; [`Inspector`]: what is in it;
 //!   [`verify`]: whether all of it is as it was written; [`find_index`]: where it begins.
@@ -40,6 +41,7 @@
 
 mod callbacks;
 mod chapters;
+mod copying;
 mod engine;
 mod error;
 mod flight;
@@ -67,6 +69,7 @@ mod volume_index;
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+pub use copying::{CopyError, CopyProgress, CopyReport, copy_records};
 pub use error::{ErrorKind, IndexError, UncleanReason};
 pub use flight::Ticket;
 pub use index::Index;

@@ -1,5 +1,6 @@
 //! The command line: the arguments of each command and their help, a module each.
 
+mod convert;
 mod create;
 mod estimate;
 mod info;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use self::convert::ConvertArgs;
 pub(crate) use self::create::CreateArgs;
 pub(crate) use self::estimate::EstimateArgs;
 pub(crate) use self::info::InfoArgs;
@@ -32,6 +34,9 @@ pub(crate) enum Command {
     /// Read files and say what deduplication would save
     #[command(after_help = exit::with_codes(estimate::HELP))]
     Estimate(EstimateArgs),
+    /// Make a new index of another size or kind from an old one
+    #[command(after_help = exit::with_codes(convert::HELP))]
+    Convert(ConvertArgs),
     /// Make an empty index
     #[command(after_help = exit::with_codes(create::HELP))]
     Create(CreateArgs),

@@ -14,7 +14,8 @@ use std::path::Path;
 use uds_geometry::{Configuration, Nonce};
 use uds_index::{CreateOptions, Index};
 
-use self::place::{Content, Place};
+use self::place::Content;
+pub(crate) use self::place::Place;
 use crate::cli::CreateArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::{Format, print};
@@ -69,14 +70,32 @@ pub(crate) fn run(arguments: &CreateArgs) -> Result<Exit, Failure> {
 
 /// Makes an index, saves it so that it can be opened again, and leaves it open.
 pub(crate) fn make(path: &Path, making: &Making, stop: &Stop) -> Result<Index, Failure> {
+    let (index, place) = begin(path, making, stop)?;
+    match index.save() {
+        Ok(()) => {
+            place.keep();
+            Ok(index)
+        }
+        Err(error) => {
+            drop(index);
+            place.restore();
+            Err(about_file(error.into(), path))
+        }
+    }
+}
+
+/// Makes an index, and leaves it open. It has to be saved, and its place to be kept; or to be
+/// restored, once the index is closed.
+pub(crate) fn begin<'a>(
+    path: &Path,
+    making: &Making,
+    stop: &'a Stop,
+) -> Result<(Index, Place<'a>), Failure> {
     let end = file_bytes(&making.configuration, making.offset)?;
     let about = |failure| about_file(failure, path);
     let mut place = Place::take(path, making.sparse_file, stop).map_err(about)?;
     match fill(&mut place, making, end, stop) {
-        Ok(index) => {
-            place.keep();
-            Ok(index)
-        }
+        Ok(index) => Ok((index, place)),
         Err(failure) => {
             place.restore();
             Err(about(failure))
@@ -108,6 +127,5 @@ fn fill(place: &mut Place<'_>, making: &Making, end: u64, stop: &Stop) -> Result
     if stop.is_wished() && place.was_empty() {
         return Err(place::stopped());
     }
-    index.save()?;
     Ok(index)
 }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod convert;
 mod create;
 mod estimate;
 mod exit;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     stop::outlive_size_limit();
     let outcome = match Cli::parse().command {
         Command::Estimate(arguments) => estimate::run(&arguments),
+        Command::Convert(arguments) => convert::run(&arguments),
         Command::Create(arguments) => create::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
         Command::Rebuild(arguments) => rebuild::run(&arguments),

@@ -278,6 +278,13 @@ impl Zone {
         })
     }
 
+    /// Whether a name is in a chapter whose records are in memory.
+    pub(super) fn search_in_memory(&self, chapter: VirtualChapter, name: &RecordName) -> bool {
+        let closed = self.closed.as_ref().filter(|_| chapter.next() == self.newest);
+        let part = if chapter == self.newest { Some(&self.open) } else { closed.map(|it| &**it) };
+        part.is_some_and(|part| part.search(name).is_some())
+    }
+
     fn location(&self, chapter: VirtualChapter) -> Location {
         if chapter == self.newest {
             Location::Open

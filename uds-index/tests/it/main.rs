@@ -5,6 +5,7 @@ mod common;
 mod conformance;
 mod converted;
 mod copies;
+mod copying;
 mod damage;
 mod disks;
 mod errors;

@@ -32,7 +32,7 @@ pub(super) enum Content {
 
 /// A file or device that nobody else has open.
 #[derive(Debug)]
-pub(super) struct Place<'a> {
+pub(crate) struct Place<'a> {
     path: PathBuf,
     storage: Arc<FileStorage>,
     /// The bytes that it had, or nothing if the file is new.
@@ -91,13 +91,13 @@ impl<'a> Place<'a> {
     }
 
     /// Leaves it to the index, which is complete.
-    pub(super) fn keep(self) {
+    pub(crate) fn keep(self) {
         self.stop.end_file();
     }
 
     /// Undoes what was done to it, once the index is closed. The failure that calls for this says
     /// more than a failure of this would.
-    pub(super) fn restore(self) {
+    pub(crate) fn restore(self) {
         match self.found {
             // The lock is held until the name is gone.
             None => drop(fs::remove_file(&self.path)),

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod bad_index;
+mod convert;
 mod create;
 mod estimate;
 mod exact_count;
