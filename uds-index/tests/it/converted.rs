@@ -1,18 +1,19 @@
 //! Indexes that were converted for LVM (super block version 7: rows C80 to C82), by a converter
 //! that follows section 10.6 of the specification step by step and shares no code with the library.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use uds_geometry::{Configuration, LayoutSizes, VirtualChapter};
 use uds_index::{
     CreateOptions, ErrorKind, Index, IndexInfo, OpenOptions, SaveState, VerifyControl,
-    VerifyOptions, verify,
+    VerifyOptions, copy_records, find_index, verify,
 };
 use uds_volume::{MemoryStorage, Storage};
 
 use crate::common::{
-    BLOCK, bytes_of, clean_only, create_in, found, post, recover_in, small, small_sparse, story,
+    BLOCK, bytes_of, clean_only, create_in, found, memory, post, recover_in, small, small_sparse,
+    story,
 };
 
 /// Where the index began before it was converted.
@@ -208,6 +209,27 @@ fn converted_indexes_are_rebuilt() {
             let index = Index::open(storage, &at(first, clean_only())).unwrap();
             assert!(found(&index, 0..end) == held);
         }
+    }
+}
+
+// Guards the way back: a converted index is found by a search of its device, and all of its records
+// come along into an ordinary one, wherever the remapped chapter is.
+#[test]
+fn converted_indexes_are_copied() {
+    let configuration = small(2, 8);
+    for filled in [0, 3, 7, 8, 11, 15, 16, 20] {
+        let all = filled * 256 + 30;
+        let Converted { image, first } = convert(image(&configuration, all), &configuration, 1);
+        let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::from_bytes(&image));
+        let found_at = find_index(&storage, &mut |_| ControlFlow::Continue(())).unwrap();
+        assert_eq!(found_at, first, "{filled}");
+        let source = Index::open(storage, &at(first, clean_only())).unwrap();
+        let ordinary = small(2, 10);
+        let target = Index::create(memory(&ordinary, 0), &ordinary, &create_in(1)).unwrap();
+        let report = copy_records(&source, &target, &mut |_| ControlFlow::Continue(())).unwrap();
+        let held = found(&source, 0..all);
+        assert_eq!((report.records, report.bad_chapters), (held.len() as u64, 0), "{filled}");
+        assert!(found(&target, 0..all) == held, "{filled}");
     }
 }
 

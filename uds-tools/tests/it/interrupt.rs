@@ -94,6 +94,17 @@ fn an_interrupted_scan_tells_the_estimate_so_far() {
     assert!(text.stdout.contains("INTERRUPTED"), "{}", text.stdout);
 }
 
+// Guards against a search through a large device that cannot be ended.
+#[test]
+fn a_search_for_an_index_can_be_ended() {
+    let uds = Uds::new();
+    endless_tree(&uds);
+    let start = Instant::now();
+    let ran = interrupt(&uds, &["info", "tree/sparse 0"]);
+    assert!(start.elapsed() < Duration::from_secs(30), "it stops soon");
+    ran.failed(130, &["stopping"]);
+}
+
 // Guards a run under `nohup`, or in the background, against the signals that these keep from it.
 #[test]
 fn ignored_signals_stay_ignored() {
