@@ -232,6 +232,9 @@ impl Report {
         let size = units::bytes(self.index_bytes);
         let place = if self.is_device { "on a device" } else { "in a file" };
         writeln!(text, "\nLayout     {size} {place} of {}", units::bytes(self.file_bytes))?;
+        if self.offset_blocks > 0 {
+            writeln!(text, "           from block {} on", units::count(self.offset_blocks))?;
+        }
         writeln!(text, "{:<22} {:>17} {:>17}", "  region", "first block", "blocks")?;
         for region in &self.regions {
             writeln!(

@@ -43,6 +43,7 @@ fn a_sparse_file_with_an_offset() {
     let found = uds.run(&["info", "index"]);
     assert_eq!((given.code, given.stderr.as_str()), (Some(0), ""));
     assert_eq!((found.code, &found.stdout), (Some(0), &given.stdout));
+    assert!(found.stdout.contains("from block 3 on\n"), "{}", found.stdout);
     assert_eq!(found.stderr, "uds: the index begins at block 3\n");
     assert_eq!(uds.run(&["info", "index", "--quiet"]).stderr, "");
 }
