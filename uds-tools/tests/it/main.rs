@@ -13,6 +13,7 @@ mod info;
 mod interrupt;
 mod kills;
 mod openers;
+mod schema;
 mod sparse;
 mod support;
 mod verify;
