@@ -8,6 +8,7 @@ mod bad_index;
 mod create;
 mod estimate;
 mod exact_count;
+mod generated;
 mod index_file;
 mod info;
 mod interrupt;

@@ -123,7 +123,7 @@ fn check_part(place: &str, part: &Value) {
 }
 
 /// The commands that `uds --help` lists.
-fn commands(uds: &Uds) -> Vec<String> {
+pub(crate) fn commands(uds: &Uds) -> Vec<String> {
     let help = uds.run(&["--help"]).stdout;
     let list = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let list = list.take_while(|line| !line.is_empty());
