@@ -6,10 +6,10 @@
 //! ```
 //!
 //! The default fills the window of a 256M index: 67,108,864 names. The indexes are files without
-//! space set aside, in FOLDER or the temporary folder: they take up to eight gigabytes. Prints what a
-//! copy takes. Fails if a dense index has not just the records that the first one had, with their
-//! data, or if a sparse one finds less than sampling explains.
-//! With `UDS_BENCH_TINY` set, a hundred thousand names in tiny indexes: a smoke test.
+//! space set aside, in FOLDER or the temporary folder: they take up to eight gigabytes. Prints what
+//! a copy takes. Fails if a dense index has not just the records that the first one had, with their
+//! data, or if a sparse one finds less than sampling explains. With `UDS_BENCH_TINY` set, a hundred
+//! thousand names in tiny indexes: a smoke test.
 
 use std::error::Error;
 use std::ops::{ControlFlow, Range};

@@ -1,8 +1,8 @@
 //! Copying the records of one index into another: of another size, of the other kind, or both.
 //!
 //! The chapters of the source are read one after the other, the oldest first, and what the source
-//! would find of them is stored in the target as if it had just come. What the target has no room for
-//! is forgotten in the order in which the source would have forgotten it.
+//! would find of them is stored in the target as if it had just come. What the target has no room
+//! for is forgotten in the order in which the source would have forgotten it.
 //!
 //! | thread | does |
 //! |---|---|
@@ -49,8 +49,8 @@ pub struct CopyReport {
     pub chapters: u64,
     /// Records that were stored in the target. The oldest of them may be forgotten already.
     pub records: u64,
-    /// Copies that were left out because the source has a newer one of the same name, or was told to
-    /// forget it, or keeps it twice in a chapter.
+    /// Copies that were left out because the source has a newer one of the same name, or was told
+    /// to forget it, or keeps it twice in a chapter.
     pub outdated: u64,
     /// Chapters that were left out because they are damaged or cannot be read.
     pub bad_chapters: u64,
@@ -82,9 +82,9 @@ pub enum CopyError {
 /// Nobody should change `source` meanwhile: what comes to it is copied or not. `goes_on` is called
 /// after each chapter, and may break the copy off; the target has some of the records then.
 ///
-/// A sparse index finds most records of its sparse chapters only in the company of others: all of them
-/// are copied, in the same order, whether they would be found now or not. Of those it does not know
-/// which are copies of others, nor which it was told to forget: these come back.
+/// A sparse index finds most records of its sparse chapters only in the company of others: all of
+/// them are copied, in the same order, whether they would be found now or not. Of those it does not
+/// know which are copies of others, nor which it was told to forget: these come back.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -109,8 +109,8 @@ pub enum CopyError {
 ///
 /// # Errors
 ///
-/// [`CopyError`] tells which of the two indexes failed. What is damaged in `source` is no error, but
-/// counted.
+/// [`CopyError`] tells which of the two indexes failed. What is damaged in `source` is no error,
+/// but counted.
 pub fn copy_records(
     source: &Index,
     target: &Index,

@@ -1,9 +1,11 @@
 //! The command line: the arguments of each command and their help, a module each.
 
+mod completions;
 mod convert;
 mod create;
 mod estimate;
 mod info;
+mod man;
 mod rebuild;
 mod size;
 mod verify;
@@ -12,10 +14,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use self::completions::CompletionsArgs;
 pub(crate) use self::convert::ConvertArgs;
 pub(crate) use self::create::CreateArgs;
 pub(crate) use self::estimate::EstimateArgs;
 pub(crate) use self::info::InfoArgs;
+pub(crate) use self::man::ManArgs;
 pub(crate) use self::rebuild::RebuildArgs;
 pub(crate) use self::size::SizeArgs;
 pub(crate) use self::verify::VerifyArgs;
@@ -52,6 +56,12 @@ pub(crate) enum Command {
     /// Check a whole index, and say what is wrong where; never writes
     #[command(after_help = exit::with_codes(verify::HELP))]
     Verify(VerifyArgs),
+    /// Print a script that completes the command line in a shell
+    #[command(after_help = exit::with_codes(completions::HELP))]
+    Completions(CompletionsArgs),
+    /// Print a manual page, or write all of them
+    #[command(after_help = exit::with_codes(man::HELP))]
+    Man(ManArgs),
 }
 
 /// An index that is only read.

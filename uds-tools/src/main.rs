@@ -6,11 +6,13 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod completions;
 mod convert;
 mod create;
 mod estimate;
 mod exit;
 mod info;
+mod man;
 mod output;
 mod rebuild;
 mod recover;
@@ -38,6 +40,8 @@ fn main() -> ExitCode {
         Command::Rebuild(arguments) => rebuild::run(&arguments),
         Command::Size(arguments) => size::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
     };
     match outcome {
         Ok(exit) => exit.into(),

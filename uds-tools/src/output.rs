@@ -37,8 +37,13 @@ pub(crate) fn print(
             json
         }
     };
+    write(output.as_bytes())
+}
+
+/// Writes a result to standard output.
+pub(crate) fn write(output: &[u8]) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(output.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(output).and_then(|()| stdout.flush()) {
         // Whoever closed the pipe has read as much as they wanted.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Failure::new(

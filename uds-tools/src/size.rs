@@ -29,7 +29,6 @@ struct Size {
 struct Report {
     schema_version: u32,
     block_size: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
     data_bytes: Option<u64>,
     sizes: Vec<Size>,
 }

@@ -1,10 +1,10 @@
 //! The records of a chapter that are current: those that a query would find there.
 //!
-//! | chapter | a record counts if | because |
-//! |---|---|---|
-//! | dense | the volume index names this chapter for it | each name has one entry |
-//! | sparse, a sample | the same | samples of all chapters have one |
-//! | sparse, no sample | the chapter's index names its page, and no newer dense chapter has it | the volume index does not know it |
+//! | chapter | a record counts if |
+//! |---|---|
+//! | dense | the volume index names this chapter for it: each name has one entry |
+//! | sparse, a sample | the same: samples of all chapters have one |
+//! | sparse, no sample | the chapter's index names its page, and no dense chapter has the name |
 //!
 //! Copies of a fill record (specification, section 5.4) count once.
 

@@ -1,5 +1,5 @@
-//! What a copy of an index has to know of the zones: which chapters are on the volume, which of their
-//! records are current, and what is still in memory.
+//! What a copy of an index has to know of the zones: which chapters are on the volume, which of
+//! their records are current, and what is still in memory.
 
 use std::ops::Range;
 
@@ -105,8 +105,8 @@ impl Engine {
         Ok(if is_there { Current::No } else { Current::Unknown })
     }
 
-    /// The records that are in memory and not on the volume, whose chapters end before `first`: in the
-    /// order of their arrival in each zone.
+    /// The records that are in memory and not on the volume, whose chapters end before `first`: in
+    /// the order of their arrival in each zone.
     ///
     /// # Errors
     ///

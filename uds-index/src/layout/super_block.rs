@@ -53,8 +53,8 @@ struct RawConversion {
     start_offset: U64,
 }
 
-/// Whether a block is a super block, or was one before it was damaged: of the three marks that it has
-/// (magic, type, label), two are enough.
+/// Whether a block is a super block, or was one before it was damaged: of the three marks that it
+/// has (magic, type, label), two are enough.
 pub(crate) fn resembles_super_block(block: &[u8]) -> bool {
     let has = |at: usize, mark: &[u8]| block.get(at..at + mark.len()) == Some(mark);
     let marks = [

@@ -211,7 +211,8 @@ fn a_source_that_was_not_closed() {
     assert!(answers(&target, 1500) == wanted);
 }
 
-// Guards against a copy that cannot be stopped, that hangs when it is, or that writes to its source.
+// Guards against a copy that cannot be stopped, that hangs when it is, or that writes to its
+// source.
 #[test]
 fn a_copy_can_be_broken_off() {
     let configuration = small(2, 12);

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{BLOCK, Ran, Uds, alone, block, blocks, skipped, start};
+use crate::support::{BLOCK, Ran, Uds, alone, block, blocks, ended, skipped, start};
 
 /// The text with what differs from run to run replaced: time and rate.
 fn steady(text: &str) -> String {
@@ -122,7 +122,8 @@ fn run_unprivileged(uds: &Uds, arguments: &[&str]) -> Option<Ran> {
         .stderr(Stdio::piped())
         .uid(65534);
     // Where the build lies in a directory that is closed to others, this cannot be tested.
-    Some(start(&mut command).ok()?.wait_with_output().ok()?.into())
+    let child = start(&mut command).ok()?;
+    Some(ended(child, &command))
 }
 
 // Guards against a scan that ends at the first unreadable file, or hides it.

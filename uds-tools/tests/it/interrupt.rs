@@ -62,7 +62,7 @@ fn interrupt(uds: &Uds, arguments: &[&str]) -> Ran {
     let child = start(uds, arguments);
     std::thread::sleep(Duration::from_millis(300));
     kill_process(Pid::from_child(&child), ctrl_c()).unwrap();
-    child.wait_with_output().unwrap().into()
+    support::ended(child, &uds.command(arguments))
 }
 
 /// Whether a save slot of a new index of 256M says that it holds a save.
@@ -123,7 +123,7 @@ fn ignored_signals_stay_ignored() {
     std::thread::sleep(Duration::from_millis(300));
     assert!(child.try_wait().unwrap().is_none(), "it goes on");
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-    let ran = Ran::from(child.wait_with_output().unwrap());
+    let ran = support::ended(child, &program);
     assert_eq!((ran.code, ran.stderr.matches("stopping").count()), (Some(130), 1), "{ran:?}");
     assert_eq!(ran.json()["interrupted"], true);
 }

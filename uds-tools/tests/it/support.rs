@@ -14,6 +14,8 @@ use uds_index::{Batch, CreateOptions, Index};
 use uds_volume::FileStorage;
 pub(crate) use uds_volume::sim::Random;
 
+use crate::schema;
+
 pub(crate) const BLOCK: usize = 4096;
 
 /// Held by all who start a program, and by one alone who closes a file that others are to open: a
@@ -26,9 +28,19 @@ pub(crate) fn start(command: &mut Command) -> io::Result<Child> {
     command.spawn()
 }
 
-/// Runs a program to its end.
+/// Runs a program to its end. What it prints as JSON must be as its schema says.
+#[track_caller]
 pub(crate) fn finish(command: &mut Command) -> Ran {
-    start(command).unwrap().wait_with_output().unwrap().into()
+    let child = start(command).unwrap();
+    ended(child, command)
+}
+
+/// Waits until a program that `command` has started ends, and checks its output as [`finish`] does.
+#[track_caller]
+pub(crate) fn ended(child: Child, command: &Command) -> Ran {
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    schema::check(command, &ran);
+    ran
 }
 
 /// Does something while no program is about to start.
@@ -74,6 +86,7 @@ impl Uds {
         command
     }
 
+    #[track_caller]
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         finish(&mut self.command(arguments))
     }
