@@ -6,8 +6,9 @@
 //!
 //! - *Is the case what it says it is?* [`evidence`] needs no index: it reads the pages as the
 //!   specification describes them, hashes the chapters and looks up what the answers promise.
+//!   [`rules`] holds the whole image against the format, byte for byte.
 //! - *Does this project agree?* [`run_case`] opens the image with the library, asks, and runs
-//!   the program anew.
+//!   the program anew. The image that the program makes is held against [`rules`], too.
 
 mod answers;
 mod case;
@@ -17,6 +18,7 @@ mod image;
 mod names;
 mod page;
 mod program;
+mod rules;
 mod run;
 
 use std::path::{Path, PathBuf};
@@ -90,10 +92,10 @@ fn judge(path: &Path, scratch: &Path, emit: Option<&Path>) -> (Outcome, String) 
         let case = Case::load(path)?;
         let image = image::unpack(&path.with_file_name(&case.image), scratch)?;
         let evidence = evidence::check(&case, &image)?;
-        let outcome = run_case(&case, &image, emit);
+        let (outcome, rules) = run_case(&case, &image, emit);
         // Unpacked images are large: keep one at a time.
         std::fs::remove_file(&image)?;
-        Ok((outcome, format!(" (image: {evidence})")))
+        Ok((outcome, format!(" (image: {evidence}{rules})")))
     };
     run().unwrap_or_else(|error| (Outcome::Failed(format!("{error:#}")), String::new()))
 }

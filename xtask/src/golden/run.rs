@@ -18,6 +18,7 @@ use super::case::Case;
 use super::evidence::check_chapters;
 use super::names::{data_of, name_of_counter};
 use super::program::ProgramStep;
+use super::rules::{self, Shape, Subject};
 
 /// Requests made at once.
 const BATCH: u64 = 1024;
@@ -33,16 +34,18 @@ pub(crate) enum Outcome {
 
 /// Opens the unpacked image, asks what the reference was asked, runs the program anew, and
 /// compares. Where `emit` is given, keeps the image that the program makes there, as `NAME.img`.
-pub(crate) fn run_case(case: &Case, image: &Path, emit: Option<&Path>) -> Outcome {
+/// Says also how many rules of the format were checked.
+pub(crate) fn run_case(case: &Case, image: &Path, emit: Option<&Path>) -> (Outcome, String) {
     match try_case(case, image, emit) {
-        Ok(()) => Outcome::Passed,
-        Err(error) => Outcome::Failed(format!("{error:#}")),
+        Ok(rules) => (Outcome::Passed, rules),
+        Err(error) => (Outcome::Failed(format!("{error:#}")), String::new()),
     }
 }
 
 /// Checks all of a case.
-fn try_case(case: &Case, image: &Path, emit: Option<&Path>) -> Result<()> {
+fn try_case(case: &Case, image: &Path, emit: Option<&Path>) -> Result<String> {
     extend(case, image)?;
+    let theirs = check_rules(case, image, false).context("the image of the reference")?;
     check_verified(case, image).context("verifying the image of the reference")?;
     if !case.clean {
         check_refused(case, image).context("the image of the reference")?;
@@ -55,6 +58,7 @@ fn try_case(case: &Case, image: &Path, emit: Option<&Path>) -> Result<()> {
     // With the same nonce info even the headers of the pages must be the same.
     let info = IndexInfo::read(Arc::new(FileStorage::open(image)?), case.offset_blocks)?;
     let live = run_program(case, &ours, info.nonce_info).context("running the program")?;
+    let own = check_rules(case, &ours, true).context("the image that the program made")?;
     if case.reproducible_chapters {
         check_chapters(case, &ours).context("the chapters that the program made")?;
     }
@@ -68,7 +72,17 @@ fn try_case(case: &Case, image: &Path, emit: Option<&Path>) -> Result<()> {
     if emit.is_none() {
         fs::remove_file(&ours)?;
     }
-    Ok(())
+    Ok(format!(", {theirs} rules kept; ours: {own} rules kept"))
+}
+
+/// Holds an image against the format, and returns how many rules it keeps.
+fn check_rules(case: &Case, image: &Path, ours: bool) -> Result<usize> {
+    let shape = Shape::of(&case.configuration()?);
+    let (offset, nonce) = (case.offset_blocks, case.nonce.get());
+    let subject = Subject { shape, offset, nonce, clean: case.clean, ours };
+    let report = rules::check_file(&subject, image)?;
+    ensure!(report.is_kept(), "it breaks the format: {report}");
+    Ok(report.judged().len())
 }
 
 /// Checks that a verification finds nothing in an image, and knows whether it was closed.
