@@ -1,6 +1,7 @@
 //! The command line: the arguments of each command and their help, a module each.
 
 mod create;
+mod dump;
 mod estimate;
 mod info;
 mod rebuild;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::create::CreateArgs;
+pub(crate) use self::dump::{Chapter, DumpArgs, DumpFormat, What};
 pub(crate) use self::estimate::EstimateArgs;
 pub(crate) use self::info::InfoArgs;
 pub(crate) use self::rebuild::RebuildArgs;
@@ -35,6 +37,9 @@ pub(crate) enum Command {
     /// Make an empty index
     #[command(after_help = exit::with_codes(create::HELP))]
     Create(CreateArgs),
+    /// Print what is in an index, row by row; never writes
+    #[command(after_help = exit::with_codes(dump::HELP))]
+    Dump(DumpArgs),
     /// Say what an index is and how full it is; never writes
     #[command(after_help = exit::with_codes(info::HELP))]
     Info(InfoArgs),

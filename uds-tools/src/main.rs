@@ -7,6 +7,7 @@
 
 mod cli;
 mod create;
+mod dump;
 mod estimate;
 mod exit;
 mod info;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Estimate(arguments) => estimate::run(&arguments),
         Command::Create(arguments) => create::run(&arguments),
+        Command::Dump(arguments) => dump::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
         Command::Rebuild(arguments) => rebuild::run(&arguments),
         Command::Size(arguments) => size::run(&arguments),
