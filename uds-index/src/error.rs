@@ -462,6 +462,8 @@ fn volume_kind(error: &VolumeError) -> ErrorKind {
         VolumeError::Storage { source, .. } | VolumeError::Sync { source, .. } => {
             storage_kind(source)
         }
+        // What lies on the storage is checked before it is used as an argument.
+        VolumeError::Argument { .. } => ErrorKind::InvalidArgument,
         _ => ErrorKind::Damaged,
     }
 }

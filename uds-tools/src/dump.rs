@@ -8,7 +8,6 @@ mod saves;
 mod sink;
 
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use uds_geometry::{IndexPageNumber, PhysicalChapter, VirtualChapter};
@@ -19,7 +18,6 @@ use crate::exit::{Exit, Failure};
 use crate::source::Source;
 use crate::stop::{STOPPING, Stop};
 use crate::storage::about_file;
-use crate::units;
 use crate::watch::{Stage, Watch};
 use sink::{Ended, Header, Sink, Table};
 
@@ -30,12 +28,14 @@ pub(crate) fn run(arguments: &DumpArgs) -> Result<Exit, Failure> {
     let stop = Stop::default();
     stop.on_interrupt(STOPPING)?;
     let source = Source::open(&index, arguments.quiet, &stop)?;
-    let opened = Inspector::open(source.storage(), source.offset);
-    let inspector = opened.map_err(|error| about_file(error.into(), &index.file))?;
+    let opened = Inspector::open(source.storage(), source.offset)
+        .and_then(|inspector| Ok((inspector.info()?, inspector)));
+    let (info, inspector) = opened.map_err(|error| about_file(error.into(), &index.file))?;
+    let table = part.table();
+    let header = Header::new(table.what, &index.file, &info);
+    let mut sink = Sink::new(arguments.format, table, header, &stop);
     let watched = Watched { quiet: arguments.quiet, stop: &stop };
-    let mut sink = Sink::new(arguments.format, part.table(), &stop);
-    let mut outcome = begin(&mut sink, &index.file, &source, &inspector, part.table())
-        .and_then(|()| part.dump(&inspector, &watched, &mut sink));
+    let mut outcome = part.dump(&inspector, &watched, &mut sink);
     if !matches!(outcome, Err(Ended::Closed)) {
         let flushed = sink.flush();
         // What ended the rows first is what is told.
@@ -48,18 +48,6 @@ pub(crate) fn run(arguments: &DumpArgs) -> Result<Exit, Failure> {
         Err(Ended::Closed) => Ok(Exit::Done),
         Err(Ended::Failed(failure)) => Err(about_file(failure, &index.file)),
     }
-}
-
-fn begin(
-    sink: &mut Sink<'_>,
-    path: &Path,
-    source: &Source,
-    inspector: &Inspector,
-    table: Table,
-) -> Result<(), Ended> {
-    let nonce = inspector.info()?.volume_nonce.to_string();
-    let header = Header::new(table.what, &path.display().to_string(), source.offset, &nonce);
-    sink.begin(&header, &units::path(path))
 }
 
 /// What is dumped.

@@ -9,15 +9,17 @@
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, ErrorKind, StdoutLock, Write};
+use std::path::Path;
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use uds_index::IndexError;
+use uds_index::{IndexError, IndexInfo};
 
 use crate::cli::DumpFormat;
 use crate::exit::{Exit, Failure};
 use crate::output::SCHEMA_VERSION;
 use crate::stop::Stop;
+use crate::units;
 
 /// Bytes that are written at once.
 const BUFFER_BYTES: usize = 1 << 16;
@@ -62,14 +64,14 @@ pub(super) struct Header {
 }
 
 impl Header {
-    pub(super) fn new(what: &'static str, path: &str, offset_blocks: u64, nonce: &str) -> Self {
+    pub(super) fn new(what: &'static str, path: &Path, info: &IndexInfo) -> Self {
         Self {
             schema_version: SCHEMA_VERSION,
             kind: "dump",
             what,
-            path: path.into(),
-            offset_blocks,
-            volume_nonce: nonce.into(),
+            path: path.display().to_string(),
+            offset_blocks: info.offset_blocks,
+            volume_nonce: info.volume_nonce.to_string(),
         }
     }
 }
@@ -79,20 +81,27 @@ pub(super) struct Sink<'a> {
     out: BufWriter<StdoutLock<'static>>,
     format: DumpFormat,
     table: Table,
+    /// What comes before the rows, until the first of them has come.
+    header: Option<Header>,
     stop: &'a Stop,
 }
 
 impl<'a> Sink<'a> {
-    pub(super) fn new(format: DumpFormat, table: Table, stop: &'a Stop) -> Self {
+    /// Nothing is written before the first row: what fails at once leaves standard output empty.
+    pub(super) fn new(format: DumpFormat, table: Table, header: Header, stop: &'a Stop) -> Self {
         let out = BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock());
-        Self { out, format, table, stop }
+        Self { out, format, table, header: Some(header), stop }
     }
 
-    /// Writes what comes before the rows.
-    pub(super) fn begin(&mut self, header: &Header, title: &str) -> Result<(), Ended> {
+    /// Writes what comes before the rows, once.
+    fn begin(&mut self) -> Result<(), Ended> {
+        let Some(header) = self.header.take() else { return Ok(()) };
         match self.format {
-            DumpFormat::Text => self.write(format!("{title}\n\n").as_bytes()),
-            DumpFormat::Jsonl => self.write_json(header),
+            DumpFormat::Text => {
+                let title = units::path(Path::new(&header.path));
+                self.write(format!("{title}\n\n").as_bytes())
+            }
+            DumpFormat::Jsonl => self.write_json(&header),
             DumpFormat::Csv => {
                 let line = self.table.columns.join(",");
                 self.write(format!("{line}\r\n").as_bytes())
@@ -105,6 +114,7 @@ impl<'a> Sink<'a> {
         if self.stop.is_wished() {
             return Err(IndexError::Abandoned.into());
         }
+        self.begin()?;
         match self.format {
             DumpFormat::Text => row.text(&mut self.out).map_err(ended),
             DumpFormat::Jsonl => self.write_json(row),
