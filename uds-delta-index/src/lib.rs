@@ -50,5 +50,5 @@ pub use page::IndexPageHeader;
 pub use save::{ListTag, Restoration, SavedLists, SavedZone, read_guard, write_guard};
 pub use zone::{
     Cursor, DeltaEntry, DeltaStatistics, DeltaZone, Entries, Insertion, InvariantViolation,
-    MAX_LIST_BITS, MergeScratch, ZoneCensus, ZoneConfiguration, regroup,
+    MAX_LIST_BITS, MergeScratch, PlacedEntry, ZoneCensus, ZoneConfiguration, regroup,
 };

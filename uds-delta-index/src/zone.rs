@@ -28,7 +28,7 @@ use uds_geometry::{DeltaCoding, DeltaListNumber};
 
 pub use check::{InvariantViolation, ZoneCensus};
 pub use cursor::Cursor;
-pub use entries::{DeltaEntry, Entries};
+pub use entries::{DeltaEntry, Entries, PlacedEntry};
 pub use insert::Insertion;
 pub use merge::MergeScratch;
 pub use regroup::regroup;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 
 use uds_delta_index::DeltaError;
-use uds_geometry::{GeometryError, Nonce, VirtualChapter};
+use uds_geometry::{GeometryError, Nonce, PhysicalChapter, VirtualChapter};
 use uds_sparse_cache::CacheError;
 use uds_volume::{StorageError, VolumeError};
 
@@ -194,6 +194,19 @@ pub enum IndexError {
         /// The chapter.
         chapter: VirtualChapter,
     },
+    /// A chapter was asked for that is not on the volume.
+    #[error(
+        "chapter {chapter} is not on the volume: slot {slot}, where it belongs, has {}",
+        Held(*found)
+    )]
+    NoSuchChapter {
+        /// The chapter.
+        chapter: VirtualChapter,
+        /// Where it belongs.
+        slot: PhysicalChapter,
+        /// The chapter that is there, if one is.
+        found: Option<VirtualChapter>,
+    },
     /// The index is closed.
     #[error("the index is closed")]
     Closed,
@@ -280,6 +293,18 @@ impl fmt::Display for Shown {
     }
 }
 
+/// What a slot of the volume has, in a message.
+struct Held(Option<VirtualChapter>);
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(chapter) => write!(f, "chapter {chapter}"),
+            None => f.write_str("no chapter of this index"),
+        }
+    }
+}
+
 /// How it shows that an index was not closed cleanly.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -355,9 +380,10 @@ impl IndexError {
             | Self::ImpossibleConfiguration { .. } => ErrorKind::Damaged,
             Self::NotSavedCleanly { .. } => ErrorKind::NotSavedCleanly,
             Self::TooSmall { .. } => ErrorKind::NoSpace,
-            Self::OutsideWindow { .. } | Self::NotSuspended | Self::Geometry(_) => {
-                ErrorKind::InvalidArgument
-            }
+            Self::OutsideWindow { .. }
+            | Self::NotSuspended
+            | Self::NoSuchChapter { .. }
+            | Self::Geometry(_) => ErrorKind::InvalidArgument,
             Self::Suspended => ErrorKind::Suspended,
             Self::Poisoned { .. } => ErrorKind::Poisoned,
             Self::RequestsFailed { source, .. } => source.kind(),
@@ -436,6 +462,8 @@ fn volume_kind(error: &VolumeError) -> ErrorKind {
         VolumeError::Storage { source, .. } | VolumeError::Sync { source, .. } => {
             storage_kind(source)
         }
+        // What lies on the storage is checked before it is used as an argument.
+        VolumeError::Argument { .. } => ErrorKind::InvalidArgument,
         _ => ErrorKind::Damaged,
     }
 }

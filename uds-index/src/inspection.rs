@@ -8,8 +8,27 @@
 //! 1. Only reads.
 //! 2. Memory is bounded by a chapter for each thread, and by what the caller keeps.
 
-use uds_geometry::Geometry;
-use uds_volume::{Storage, Volume};
+mod chapter;
+mod index_page;
+mod open_chapter;
+mod page_map;
+mod saves;
+mod slots;
+mod window;
+
+use uds_geometry::{Geometry, PhysicalChapter};
+use uds_volume::{Storage, Volume, VolumeError, Wanted};
+
+pub use self::chapter::{ChapterContents, ChapterRecord, Naming};
+pub use self::index_page::{IndexPage, IndexPageList, PageEntries, PageEntry};
+pub use self::open_chapter::OpenChapterRecords;
+pub use self::page_map::{MappedPage, MappedPages, SavedPageMap};
+pub use self::saves::{
+    OpenChapterHeader, RegionKind, SaveRegion, SaveSlot, SaveSlotState, SavedHeader, StreamHead,
+    StreamHeads, SubIndex,
+};
+pub use self::slots::{SlotPage, SlotState, SlotSummary, Slots, Staleness};
+pub use self::window::{Window, WindowSource};
 
 use crate::engine::open_volume;
 use crate::layout::{Expected, Layout};
@@ -62,5 +81,15 @@ impl Inspector {
     #[must_use]
     pub fn geometry(&self) -> &Geometry {
         self.volume.geometry()
+    }
+
+    fn check_slot(&self, slot: PhysicalChapter) -> Result<(), IndexError> {
+        let (found, slots) = (slot.get(), self.geometry().chapters_per_volume());
+        if found < slots {
+            return Ok(());
+        }
+        let wanted = Wanted::Below(slots.into());
+        let what = "the slot of a chapter";
+        Err(VolumeError::Argument { what, found: found.into(), wanted }.into())
     }
 }

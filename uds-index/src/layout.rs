@@ -32,7 +32,7 @@ use self::region_table::{Block, RegionTable};
 use self::super_block::SuperBlock;
 
 pub(crate) use self::region_io::{RegionReader, RegionWriter};
-pub(crate) use self::save_slot::{Save, SlotPlace};
+pub(crate) use self::save_slot::{BlockRange, Save, SlotHeader, SlotPlace};
 pub(crate) use self::super_block::resembles_super_block;
 
 use crate::nonce::{fresh_nonce_info, volume_nonce};
@@ -235,6 +235,16 @@ impl Layout {
         let table = RegionTable::decode(&block, place.start)?;
         self.saves[slot] = place.read_table(&table, self.volume_nonce)?;
         Ok(())
+    }
+
+    /// What the header of a slot says now, whatever the layout has of it.
+    pub(crate) fn read_slot_header(&self, slot: usize) -> Result<SlotHeader, IndexError> {
+        let place = self.slot(slot);
+        let block = read_block(&*self.storage, place.start)?;
+        if block == [0; BLOCK] {
+            return Ok(SlotHeader::Empty);
+        }
+        place.read_header(&RegionTable::decode(&block, place.start)?, self.volume_nonce)
     }
 
     /// Checks that another layout is of the same index.

@@ -74,7 +74,12 @@ pub use error::{ErrorKind, IndexError, UncleanReason};
 pub use flight::Ticket;
 pub use index::Index;
 pub use info::{IndexInfo, SaveState, SavedState};
-pub use inspection::Inspector;
+pub use inspection::{
+    ChapterContents, ChapterRecord, IndexPage, IndexPageList, Inspector, MappedPage, MappedPages,
+    Naming, OpenChapterHeader, OpenChapterRecords, PageEntries, PageEntry, RegionKind, SaveRegion,
+    SaveSlot, SaveSlotState, SavedHeader, SavedPageMap, SlotPage, SlotState, SlotSummary, Slots,
+    Staleness, StreamHead, StreamHeads, SubIndex, Window, WindowSource,
+};
 pub use options::{CreateOptions, OpenMode, OpenOptions, SuspendMode};
 pub use recovery::{RecoveryControl, RecoveryPhase, RecoveryProgress, RecoveryReport};
 pub use request::{Answer, Batch, Location, Operation, Request};

@@ -40,7 +40,7 @@ use uds_geometry::{
 };
 use uds_volume::{Storage, Volume};
 
-use self::chapter::{Examiner, SlotReport};
+pub(crate) use self::chapter::{Examiner, SlotReport, has_nonce};
 pub use self::checked::{Checked, DeepChecked};
 pub use self::control::{VerifyControl, VerifyPhase, VerifyProgress};
 use self::deep::{Comparison, Group, Outcome, Places};

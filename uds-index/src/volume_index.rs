@@ -30,6 +30,6 @@ mod tests;
 mod zone;
 
 pub(crate) use self::regroup::regroup;
-pub(crate) use self::save::{Declared, Saved, WalkedList, load, save, walk};
+pub(crate) use self::save::{Declared, Saved, WalkedList, load, read_all_heads, save, walk};
 pub(crate) use self::sub_index::{SubIndexZone, chapter_of_value};
 pub(crate) use self::zone::{Entry, Hooks, VolumeIndexZone};

@@ -3,6 +3,7 @@
 mod completions;
 mod convert;
 mod create;
+mod dump;
 mod estimate;
 mod info;
 mod man;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use self::completions::CompletionsArgs;
 pub(crate) use self::convert::ConvertArgs;
 pub(crate) use self::create::CreateArgs;
+pub(crate) use self::dump::{Chapter, DumpArgs, DumpFormat, What};
 pub(crate) use self::estimate::EstimateArgs;
 pub(crate) use self::info::InfoArgs;
 pub(crate) use self::man::ManArgs;
@@ -44,6 +46,9 @@ pub(crate) enum Command {
     /// Make an empty index
     #[command(after_help = exit::with_codes(create::HELP))]
     Create(CreateArgs),
+    /// Print what is in an index, row by row; never writes
+    #[command(after_help = exit::with_codes(dump::HELP))]
+    Dump(DumpArgs),
     /// Say what an index is and how full it is; never writes
     #[command(after_help = exit::with_codes(info::HELP))]
     Info(InfoArgs),

@@ -9,6 +9,7 @@ mod cli;
 mod completions;
 mod convert;
 mod create;
+mod dump;
 mod estimate;
 mod exit;
 mod info;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Estimate(arguments) => estimate::run(&arguments),
         Command::Convert(arguments) => convert::run(&arguments),
         Command::Create(arguments) => create::run(&arguments),
+        Command::Dump(arguments) => dump::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
         Command::Rebuild(arguments) => rebuild::run(&arguments),
         Command::Size(arguments) => size::run(&arguments),

@@ -93,6 +93,12 @@ impl RecordPageOrder {
         Self { nodes: in_order(records_per_page) }
     }
 
+    /// The nodes of a page in the order of their names.
+    #[must_use]
+    pub fn nodes(&self) -> &[u32] {
+        &self.nodes
+    }
+
     /// The first node, in the order of names, whose name is less than the one before it, or `None`
     /// where all are in order: each record is found then by its name.
     ///

@@ -1,6 +1,8 @@
 //! The lists of index pages, entry by entry, and the room that they take: for those who check a
 //! chapter index as a whole.
 
+use std::ops::Range;
+
 use uds_geometry::{DeltaKey, DeltaListNumber, Geometry};
 
 use super::entry_coding;
@@ -58,6 +60,21 @@ impl ChapterLists {
         list: DeltaListNumber,
     ) -> Result<u32, DeltaError> {
         Ok(header.list(page, list, &self.coding)?.size)
+    }
+
+    /// Where a list lies: the bit of the page where it begins, and the one behind it.
+    ///
+    /// # Errors
+    ///
+    /// [`DeltaError::NoSuchList`], [`DeltaError::CorruptPage`].
+    pub fn place_of(
+        &self,
+        header: &IndexPageHeader,
+        page: &[u8],
+        list: DeltaListNumber,
+    ) -> Result<Range<u64>, DeltaError> {
+        let view = header.list(page, list, &self.coding)?;
+        Ok(view.start..view.start + u64::from(view.size))
     }
 
     /// Bits of a page that no list takes, or 0 where its table makes no sense.
@@ -132,10 +149,25 @@ mod tests {
         let header = IndexPageHeader::parse(&page, nonce).unwrap();
         let lists = ChapterLists::new(&geometry).unwrap();
         let (mut total, mut used) = (0, 0);
+        let mut next = 160 + 19 * (u64::from(header.list_count()) + 1);
         for list in header.lists() {
             let entries: Vec<_> =
                 lists.entries(&header, &page, list).unwrap().collect::<Result<_, _>>().unwrap();
             let bits = lists.bits_of(&header, &page, list).unwrap();
+            let place = lists.place_of(&header, &page, list).unwrap();
+            assert_eq!((place.start, place.end), (next, next + u64::from(bits)));
+            next = place.end;
+            // Each entry begins where the one before it ends, and the deltas add up to the keys.
+            let mut placed = lists.entries(&header, &page, list).unwrap();
+            let (mut end, mut key) = (0, 0);
+            for entry in &entries {
+                let found = placed.next_placed().unwrap().unwrap();
+                key += found.delta;
+                assert_eq!((found.entry, found.bit_offset, key), (*entry, end, entry.key.get()));
+                end += found.bits;
+            }
+            assert!(placed.next_placed().is_none());
+            assert_eq!(end, bits);
             let keys = entries.iter().map(|entry| entry.key);
             assert_eq!(lists.needed_bits(keys), u64::from(bits));
             let mut wanted: Vec<_> = names

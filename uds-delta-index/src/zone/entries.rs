@@ -17,6 +17,20 @@ pub struct DeltaEntry {
     pub name: Option<RecordName>,
 }
 
+/// An entry, and where it is in its list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlacedEntry {
+    /// The entry.
+    pub entry: DeltaEntry,
+    /// How much its key is larger than that of the entry before it; of a list's first entry, the
+    /// key itself. The collision entries behind an entry have 0.
+    pub delta: u32,
+    /// The bit where it begins, from the start of its list.
+    pub bit_offset: u32,
+    /// Its bits, with those of its name.
+    pub bits: u32,
+}
+
 /// The entries of a list, in order. It ends after the first error.
 pub struct Entries<'a> {
     view: ListView<'a>,
@@ -29,12 +43,13 @@ impl<'a> Entries<'a> {
     pub(crate) fn new(view: ListView<'a>, list: DeltaListNumber) -> Self {
         Self { view, position: Position::before(Mark::default()), list, is_done: false }
     }
-}
 
-impl Iterator for Entries<'_> {
-    type Item = Result<DeltaEntry, DeltaError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+    /// The next entry, and where it is: as the iterator has it, and together with it.
+    ///
+    /// # Errors
+    ///
+    /// [`DeltaError::CorruptList`]; nothing comes after it.
+    pub fn next_placed(&mut self) -> Option<Result<PlacedEntry, DeltaError>> {
         if self.is_done {
             return None;
         }
@@ -45,17 +60,27 @@ impl Iterator for Entries<'_> {
             }
             Ok(position) => {
                 self.position = position;
-                Some(Ok(DeltaEntry {
+                let entry = DeltaEntry {
                     key: DeltaKey::new(position.key),
                     value: self.view.value(position.offset),
                     name: position.is_collision.then(|| self.view.name(&position)),
-                }))
+                };
+                let Position { delta, offset, bits, .. } = position;
+                Some(Ok(PlacedEntry { entry, delta, bit_offset: offset, bits }))
             }
             Err(defect) => {
                 self.is_done = true;
                 Some(Err(defect.in_list(self.list)))
             }
         }
+    }
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Result<DeltaEntry, DeltaError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(self.next_placed()?.map(|placed| placed.entry))
     }
 }
 

@@ -48,6 +48,17 @@ pub(crate) struct Save {
     pub(crate) oldest: VirtualChapter,
 }
 
+/// What the header of a slot says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SlotHeader {
+    /// Nothing: it is a block of zeroes.
+    Empty,
+    /// That the slot holds no save.
+    Unsaved,
+    /// What save it holds.
+    Saved { save: Save, nonce: Nonce, last_save: Option<VirtualChapter> },
+}
+
 /// The largest chapter number that a save may have: chapters can be added to it for longer than any
 /// device lasts, before 64 bits overflow.
 pub(super) const MAX_CHAPTER: u64 = u64::MAX - (1 << 40);
@@ -187,6 +198,27 @@ impl SlotPlace {
             regions.push(region(free, kind::FREE_SPACE, SOLE_INSTANCE));
         }
         regions
+    }
+
+    /// Reads the table of this slot, with what nobody needs who opens the index.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read_table`](Self::read_table).
+    pub(super) fn read_header(
+        &self,
+        table: &RegionTable,
+        volume_nonce: Nonce,
+    ) -> Result<SlotHeader, IndexError> {
+        let save = self.read_table(table, volume_nonce)?;
+        let payload = RawSave::read_from_bytes(&table.payload);
+        let (Some(save), Ok(payload)) = (save, payload) else { return Ok(SlotHeader::Unsaved) };
+        let last_save = payload.last_save.get();
+        Ok(SlotHeader::Saved {
+            save,
+            nonce: Nonce::new(payload.nonce.get()),
+            last_save: (last_save != NO_LAST_SAVE).then_some(VirtualChapter::new(last_save)),
+        })
     }
 
     /// Reads the table of this slot: the save that it holds, or `None` where it holds none.

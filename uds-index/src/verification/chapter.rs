@@ -18,21 +18,21 @@ use crate::IndexError;
 const MAX_OF_SLOT: usize = 24;
 
 /// What was found in a slot.
-pub(super) struct SlotReport {
-    pub(super) slot: PhysicalChapter,
+pub(crate) struct SlotReport {
+    pub(crate) slot: PhysicalChapter,
     /// The chapter that is there, or should be.
-    pub(super) chapter: Option<VirtualChapter>,
+    pub(crate) chapter: Option<VirtualChapter>,
     /// Whether any page bears the volume's nonce: it is no leftover of something else.
     pub(super) is_ours: bool,
     /// Whether its record pages are those of that chapter, as far as they were read.
-    pub(super) is_identified: bool,
+    pub(crate) is_identified: bool,
     /// Whether all index pages are those of one chapter that belongs there.
     pub(super) is_sound: bool,
     /// Whether all of its records were read.
     pub(super) is_whole: bool,
     /// The last list of each index page but the last, where the page can be used.
     pub(super) last_lists: Vec<Option<u32>>,
-    pub(super) findings: Findings,
+    pub(crate) findings: Findings,
     pub(super) checked: Checked,
 }
 
@@ -45,22 +45,22 @@ impl SlotReport {
 }
 
 /// Examines slots, one after the other. Each thread has its own.
-pub(super) struct Examiner<'a> {
-    pub(super) volume: &'a Volume,
+pub(crate) struct Examiner<'a> {
+    pub(crate) volume: &'a Volume,
     pub(super) lists: ChapterLists,
     order: RecordPageOrder,
     /// The index pages of the slot at hand, and its record pages.
-    pub(super) index: Vec<u8>,
-    pub(super) records: Vec<u8>,
+    pub(crate) index: Vec<u8>,
+    pub(crate) records: Vec<u8>,
     /// The headers of those index pages that can be used.
-    pub(super) headers: Vec<Option<IndexPageHeader>>,
+    pub(crate) headers: Vec<Option<IndexPageHeader>>,
     /// Which record pages could be read.
-    pub(super) is_read: Vec<bool>,
-    pub(super) names: Names,
+    pub(crate) is_read: Vec<bool>,
+    pub(crate) names: Names,
 }
 
 impl<'a> Examiner<'a> {
-    pub(super) fn new(volume: &'a Volume) -> Result<Self, IndexError> {
+    pub(crate) fn new(volume: &'a Volume) -> Result<Self, IndexError> {
         let geometry = volume.geometry();
         Ok(Self {
             volume,
@@ -75,7 +75,7 @@ impl<'a> Examiner<'a> {
     }
 
     /// Examines a slot that should hold a chapter; or whatever it holds, where none is given.
-    pub(super) fn examine(
+    pub(crate) fn examine(
         &mut self,
         slot: PhysicalChapter,
         expected: Option<VirtualChapter>,
@@ -210,7 +210,8 @@ impl<'a> Examiner<'a> {
         }
     }
 
-    fn read_records(&mut self, report: &mut SlotReport) {
+    /// Reads the record pages, those that can be.
+    pub(crate) fn read_records(&mut self, report: &mut SlotReport) {
         let (volume, slot) = (self.volume, report.slot);
         let is_whole = volume.read_record_pages(slot, &mut self.records).is_ok();
         let bytes = volume.geometry().bytes_per_page() as usize;
@@ -249,7 +250,7 @@ impl<'a> Examiner<'a> {
     }
 
     /// The record pages that could be read.
-    pub(super) fn read_pages(&self) -> impl Iterator<Item = (RecordPageNumber, &[u8])> {
+    pub(crate) fn read_pages(&self) -> impl Iterator<Item = (RecordPageNumber, &[u8])> {
         let bytes = self.volume.geometry().bytes_per_page() as usize;
         let pages = (0..).map(RecordPageNumber::new).zip(self.records.chunks_exact(bytes));
         pages.zip(&self.is_read).filter_map(|(page, &is_read)| is_read.then_some(page))
@@ -279,7 +280,7 @@ fn read_unless(is_read: bool, read: impl FnOnce() -> Result<(), VolumeError>) ->
 }
 
 /// Whether a page begins with the volume's nonce, whatever comes after it.
-fn has_nonce(page: &[u8], volume: &Volume) -> bool {
+pub(crate) fn has_nonce(page: &[u8], volume: &Volume) -> bool {
     let nonce = volume.nonce().get();
     page.first_chunk().is_some_and(|bytes: &[u8; 8]| {
         u64::from_le_bytes(*bytes) == nonce || u64::from_be_bytes(*bytes) == nonce

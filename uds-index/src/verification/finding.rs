@@ -294,11 +294,11 @@ impl fmt::Display for Finding {
 /// Findings, of which so many are kept at most: a device that is damaged all over has more than
 /// anybody reads.
 #[derive(Debug)]
-pub(super) struct Findings {
-    pub(super) kept: Vec<Finding>,
+pub(crate) struct Findings {
+    pub(crate) kept: Vec<Finding>,
     limit: usize,
-    pub(super) damage: u64,
-    pub(super) notes: u64,
+    pub(crate) damage: u64,
+    pub(crate) notes: u64,
 }
 
 impl Findings {

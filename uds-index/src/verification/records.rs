@@ -18,20 +18,20 @@ use super::room;
 
 /// The names of a chapter, and what became of them.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(crate) struct Names {
     /// Each name as one number: list, key, and the number of the record in the chapter.
     pub(super) sorted: Vec<u64>,
     /// Names that are not found.
-    pub(super) missing: Vec<Missing>,
+    pub(crate) missing: Vec<Missing>,
     /// The entries with one key, behind the first.
     collisions: Vec<(RecordName, u32)>,
 }
 
 /// A name that its chapter's index does not lead to.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Missing {
+pub(crate) struct Missing {
     pub(super) list: u32,
-    pub(super) record: u32,
+    pub(crate) record: u32,
     /// The record page that the index has for the name.
     pub(super) leads_to: Option<u32>,
 }
@@ -136,7 +136,7 @@ impl Examiner<'_> {
     }
 
     /// The record of a number.
-    pub(super) fn record(&self, number: u32) -> Record {
+    pub(crate) fn record(&self, number: u32) -> Record {
         let mut bytes = [0; RECORD_BYTES];
         bytes.copy_from_slice(&self.records[number as usize * RECORD_BYTES..][..RECORD_BYTES]);
         Record::from_bytes(&bytes)

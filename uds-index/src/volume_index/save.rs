@@ -33,8 +33,10 @@ use crate::IndexError;
 use crate::error::{Reading, leading_bytes};
 use crate::sync::Arc;
 
+mod heads;
 mod walk;
 
+pub(crate) use heads::read_all_heads;
 pub(crate) use walk::{Declared, WalkedList, walk};
 
 const STRUCTURE: &str = "saved volume index";
@@ -242,12 +244,12 @@ impl<'a> Part<'a> {
         lists.into_iter().map(zone).collect()
     }
 
-    /// Reads what precedes the list items in one stream.
+    /// Reads what precedes the list items in one stream. Returns its window.
     fn read_head<R: Read>(
         &mut self,
         saved: &mut Saved<R>,
         stream: ZoneId,
-    ) -> Result<(), IndexError> {
+    ) -> Result<(u64, u64), IndexError> {
         let reading = Reading { structure: STRUCTURE, block: saved.first_block };
         let input = &mut saved.streams[usize::from(stream.get())];
         let mut header = RawHeader::new_zeroed();
@@ -282,7 +284,7 @@ impl<'a> Part<'a> {
         reading.check("first delta list", zone.first_list().get(), first)?;
         reading.check("number of delta lists", zone.list_count(), count)?;
         self.headers.push(zone);
-        Ok(())
+        Ok((low, high))
     }
 }
 
