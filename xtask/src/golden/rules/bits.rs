@@ -13,27 +13,21 @@ pub(super) struct Entry {
     pub(super) name: Option<[u8; 16]>,
 }
 
-/// A list that cannot be walked to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unreadable {
-    /// The bit where the entry begins that goes beyond the end.
-    pub(super) bit: usize,
-}
-
 /// The number of `width` bits, at most 57, at a bit offset; beyond the end there are zeroes.
 pub(super) fn bits(bytes: &[u8], bit: usize, width: usize) -> u64 {
     let whole = super::bytes::number(bytes, bit / 8, 8) >> (bit % 8);
     whole & ((1 << width) - 1)
 }
 
-/// The entries of a list of so many bits.
+/// The entries of a list of so many bits; and the bit where one begins that goes beyond the end, if
+/// one does.
 pub(super) fn entries(
     bytes: &[u8],
     start: usize,
     size: usize,
     value_bits: u64,
     coding: Coding,
-) -> Result<Vec<Entry>, Unreadable> {
+) -> (Vec<Entry>, Option<usize>) {
     let (value_bits, min_bits) = (value_bits as usize, coding.min_bits as usize);
     let end = start + size;
     let mut entries = Vec::new();
@@ -62,12 +56,12 @@ pub(super) fn entries(
             at += 128;
         }
         if at > end {
-            return Err(Unreadable { bit });
+            return (entries, Some(bit));
         }
         key += delta;
         entries.push(Entry { key, value, bit, name });
     }
-    Ok(entries)
+    (entries, None)
 }
 
 #[cfg(test)]
@@ -82,11 +76,12 @@ mod tests {
             0x03, 0x14, 0xc0, 0xff, 0x0f, 0xf5, 0x00, 0x00, 0x00, 0x0d, 0x15, 0x1d, 0x25, 0x2d,
             0x35, 0x3d, 0x45, 0x4d, 0x55, 0x5d, 0x65, 0x6d, 0x75, 0x7d, 0x05, 0x90, 0x7c, 0x09,
         ];
-        let found = entries(&list, 0, 220, 10, coding).unwrap();
+        let (found, beyond) = entries(&list, 0, 220, 10, coding);
+        assert_eq!(beyond, None);
         let keys: Vec<_> = found.iter().map(|entry| (entry.key, entry.value, entry.bit)).collect();
         assert_eq!(keys, [(5, 3, 0), (1300, 1023, 22), (1300, 7, 45), (10_000, 512, 195)]);
         assert_eq!(found[2].name, Some(std::array::from_fn(|at| 0xa0 + at as u8)));
-        assert_eq!(entries(&list, 0, 219, 10, coding), Err(Unreadable { bit: 195 }));
-        assert_eq!(entries(&list, 0, 221, 10, coding), Err(Unreadable { bit: 220 }));
+        assert_eq!(entries(&list, 0, 219, 10, coding), (found[..3].to_vec(), Some(195)));
+        assert_eq!(entries(&list, 0, 221, 10, coding), (found, Some(220)));
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Chapter {
     pub(super) names: Vec<[u8; 16]>,
     /// How often each list and key has an entry for a record page.
     leads: HashMap<(u64, u64, u64), u64>,
+    /// Whether a part of the index could not be read, so that it cannot be held to the records.
+    is_unread: bool,
     /// The bits that the page before has left, before the first list of the next one.
     room: usize,
 }
@@ -106,7 +108,9 @@ impl Chapter {
             .collect();
         let holds = offsets[0] == table && offsets.is_sorted() && offsets[count] <= 8 * guard;
         report.ask(Rule::PageOffsets, holds, || format!("{place}: {count} lists, {offsets:?}"));
+        self.is_unread |= !holds;
         if !holds {
+            self.room = 0;
             return count as u64;
         }
         if image.subject.ours {
@@ -137,19 +141,20 @@ impl Chapter {
         let shape = &image.subject.shape;
         let place = format!("{place}, list {list}");
         let value_bits = shape.page_number_bits();
-        let walk = entries(bytes, start, end - start, value_bits, Coding::of_chapters());
-        report.ask(Rule::PageListEnds, walk.is_ok(), || format!("{place}: {walk:?}"));
-        for entry in walk.unwrap_or_default() {
+        let (walk, beyond) = entries(bytes, start, end - start, value_bits, Coding::of_chapters());
+        report.ask(Rule::PageListEnds, beyond.is_none(), || format!("{place}: {beyond:?}"));
+        self.is_unread |= beyond.is_some();
+        for entry in walk {
             let at = || format!("{place}: {entry:?}");
-            report.ask(Rule::PageKeys, entry.key >> shape.chapter_address_bits() == 0, at);
+            let is_key = entry.key >> shape.chapter_address_bits() == 0;
+            report.ask(Rule::PageKeys, is_key, at);
             report.ask(Rule::PageValues, entry.value < shape.record_pages, at);
+            self.is_unread |= !is_key || entry.value >= shape.record_pages;
             if let Some(name) = &entry.name {
                 let belongs = shape.chapter_place(name) == (list, entry.key);
                 report.ask(Rule::PageCollisions, belongs, at);
             }
-            if entry.value < shape.record_pages {
-                *self.leads.entry((list, entry.key, entry.value)).or_default() += 1;
-            }
+            *self.leads.entry((list, entry.key, entry.value)).or_default() += 1;
         }
     }
 
@@ -173,7 +178,7 @@ impl Chapter {
                 .map(|page| (list, key, *page))
                 .find(|lead| self.leads.get(lead).is_some_and(|count| *count > 0));
             let at = || format!("{place}: nothing leads to {name:02x?}");
-            report.ask(Rule::ChapterIndex, lead.is_some(), at);
+            report.ask(Rule::ChapterIndex, lead.is_some() || self.is_unread, at);
             if let Some(count) = lead.and_then(|lead| self.leads.get_mut(&lead)) {
                 *count -= 1;
             }
@@ -183,7 +188,9 @@ impl Chapter {
         }
         report.ask(Rule::FillRecord, repeated <= 1, || format!("{place}: {repeated} are repeated"));
         let more = self.leads.iter().find(|(_, count)| **count > 0);
-        report.ask(Rule::ChapterIndex, more.is_none(), || format!("{place}: {more:?} too many"));
+        report.ask(Rule::ChapterIndex, more.is_none() || self.is_unread, || {
+            format!("{place}: {more:?} too many")
+        });
     }
 }
 

@@ -28,6 +28,9 @@ mod super_block;
 mod volume;
 mod volume_index;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::Path;
 
 use anyhow::{Context, Result};

@@ -1,0 +1,46 @@
+//! Edits of the blocks around the volume and the saves.
+
+use super::super::Rule;
+use super::Case;
+
+/// The cases for a dense index.
+pub(super) const CASES: &[Case] = &[
+    (Rule::FileSize, |edit| edit.bytes.truncate(edit.bytes.len() - 1)),
+    (Rule::TableMagic, |edit| edit.flip(edit.block(0))),
+    (Rule::TableBlocks, |edit| edit.flip(edit.block(0) + 8)),
+    (Rule::TableType, |edit| edit.flip(edit.block(0) + 16)),
+    (Rule::TableVersion, |edit| edit.flip(edit.block(0) + 18)),
+    (Rule::TableCount, |edit| edit.flip(edit.block(0) + 20)),
+    (Rule::TablePayload, |edit| edit.flip(edit.block(0) + 22)),
+    (Rule::RegionTiling, |edit| edit.flip(edit.block(0) + 24 + 24 * 3)),
+    (Rule::RegionTiling, |edit| edit.flip(edit.block(0) + 24 + 24 * 6 + 8)),
+    (Rule::RegionTiling, |edit| edit.flip(edit.slot(1) + 24 + 24)),
+    (Rule::RegionZero, |edit| edit.flip(edit.block(0) + 24 + 24 * 2 + 17)),
+    (Rule::RegionKind, |edit| edit.flip(edit.block(0) + 24 + 24 * 4 + 20)),
+    (Rule::RegionKind, |edit| edit.flip(edit.block(0) + 24 + 24 * 5 + 22)),
+    (Rule::RegionKind, |edit| edit.flip(edit.slot(0) + 24 + 24 * 3 + 22)),
+    (Rule::TableRest, |edit| edit.flip(edit.block(0) + 296)),
+    (Rule::TableRest, |edit| edit.flip(edit.slot(0) + 4095)),
+    (Rule::SuperLabel, |edit| edit.flip(edit.block(0) + 223)),
+    (Rule::SuperNonce, |edit| edit.flip(edit.block(0) + 256)),
+    (Rule::SuperVersion, |edit| edit.set(edit.block(0) + 264, 4, 7)),
+    (Rule::SuperBlockSize, |edit| edit.flip(edit.block(0) + 268)),
+    (Rule::SuperIndexes, |edit| edit.flip(edit.block(0) + 272)),
+    (Rule::SuperSaves, |edit| edit.flip(edit.block(0) + 274)),
+    (Rule::SuperZero, |edit| edit.flip(edit.block(0) + 279)),
+    (Rule::SuperOpenChapter, |edit| edit.flip(edit.block(0) + 280)),
+    (Rule::SuperPageMap, |edit| edit.flip(edit.block(0) + 295)),
+    (Rule::ConfigMagic, |edit| edit.flip(edit.block(1))),
+    (Rule::ConfigVersion, |edit| edit.set(edit.block(1) + 5, 2, 0x3830)),
+    (Rule::ConfigGeometry, |edit| edit.flip(edit.block(1) + 10)),
+    (Rule::ConfigGeometry, |edit| edit.flip(edit.block(1) + 14)),
+    (Rule::ConfigGeometry, |edit| edit.flip(edit.block(1) + 18)),
+    (Rule::ConfigCache, |edit| edit.flip(edit.block(1) + 22)),
+    (Rule::ConfigZero, |edit| edit.flip(edit.block(1) + 26)),
+    (Rule::ConfigMeanDelta, |edit| edit.flip(edit.block(1) + 30)),
+    (Rule::ConfigPageSize, |edit| edit.flip(edit.block(1) + 34)),
+    (Rule::ConfigSampleRate, |edit| edit.flip(edit.block(1) + 38)),
+    (Rule::ConfigNonce, |edit| edit.flip(edit.block(1) + 49)),
+    (Rule::ConfigRest, |edit| edit.flip(edit.block(1) + 50)),
+    (Rule::SealUntouched, |edit| edit.flip(edit.bytes.len() - 1)),
+];
