@@ -12,6 +12,7 @@ mod fairness;
 mod faults;
 mod files;
 mod hostile;
+mod inspection;
 mod layout;
 mod lifecycles;
 mod limits;

@@ -15,6 +15,7 @@ use uds_volume::{FileOptions, FileStorage, Storage};
 
 use super::answers::{AnswerChecker, Found, Region};
 use super::case::Case;
+use super::dumped;
 use super::evidence::check_chapters;
 use super::names::{data_of, name_of_counter};
 use super::program::ProgramStep;
@@ -44,6 +45,7 @@ pub(crate) fn run_case(case: &Case, image: &Path, emit: Option<&Path>) -> Outcom
 fn try_case(case: &Case, image: &Path, emit: Option<&Path>) -> Result<()> {
     extend(case, image)?;
     check_verified(case, image).context("verifying the image of the reference")?;
+    dumped::check(case, image).context("looking into the image of the reference")?;
     if !case.clean {
         check_refused(case, image).context("the image of the reference")?;
     }
@@ -62,6 +64,9 @@ fn try_case(case: &Case, image: &Path, emit: Option<&Path>) -> Result<()> {
         check_refused(case, &ours).context("the image that the program made")?;
     }
     check_verified(case, &ours).context("verifying the image that the program made")?;
+    if case.reproducible_chapters {
+        dumped::check(case, &ours).context("looking into the image that the program made")?;
+    }
     // What several zones filled depends on their timing: such an index is held to itself.
     let expected = if case.reproducible_chapters { None } else { Some(&live[..]) };
     check_answers(case, &ours, expected).context("the image that the program made")?;
@@ -90,7 +95,7 @@ fn check_verified(case: &Case, image: &Path) -> Result<()> {
 
 /// Gives an image its full length. The reference does not write the last blocks of an index, and
 /// its files end before them; the library takes such a file for truncated.
-fn extend(case: &Case, image: &Path) -> Result<()> {
+pub(super) fn extend(case: &Case, image: &Path) -> Result<()> {
     let file = fs::OpenOptions::new().write(true).open(image)?;
     Ok(file.set_len(file.metadata()?.len().max(index_bytes(case)?))?)
 }
