@@ -6,6 +6,7 @@
 mod arguments;
 mod bad_index;
 mod create;
+mod dump;
 mod estimate;
 mod exact_count;
 mod index_file;
