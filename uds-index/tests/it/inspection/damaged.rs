@@ -233,8 +233,8 @@ fn look_at_all(inspector: &Inspector) -> u64 {
     seen
 }
 
-// Guards against a panic, an endless walk, or a damaged slot without a problem, whatever bytes there
-// are: half of the images lose much of a page, half single bits where the structures are.
+// Guards against a panic, an endless walk, or a damaged slot without a problem, whatever bytes
+// there are: half of the images lose much of some pages, half single bits.
 #[test]
 fn any_bytes_can_be_looked_at() {
     for (seed, configuration) in (0..).zip([small(3, 5), small_sparse(2, 9, 6, 4)]) {
