@@ -35,6 +35,7 @@ pub(crate) use self::region_io::{RegionReader, RegionWriter};
 pub(crate) use self::save_slot::{BlockRange, Save, SlotHeader, SlotPlace};
 pub(crate) use self::super_block::resembles_super_block;
 
+use crate::error::Reading;
 use crate::nonce::{fresh_nonce_info, volume_nonce};
 use crate::{CreateOptions, IndexError};
 
@@ -232,7 +233,7 @@ impl Layout {
     pub(crate) fn read_save(&mut self, slot: usize) -> Result<(), IndexError> {
         let place = self.slot(slot);
         let block = read_block(&*self.storage, place.start)?;
-        let table = RegionTable::decode(&block, place.start)?;
+        let table = decode_slot_table(&block, place.start)?;
         self.saves[slot] = place.read_table(&table, self.volume_nonce)?;
         Ok(())
     }
@@ -244,7 +245,7 @@ impl Layout {
         if block == [0; BLOCK] {
             return Ok(SlotHeader::Empty);
         }
-        place.read_header(&RegionTable::decode(&block, place.start)?, self.volume_nonce)
+        place.read_header(&decode_slot_table(&block, place.start)?, self.volume_nonce)
     }
 
     /// Checks that another layout is of the same index.
@@ -422,6 +423,17 @@ fn check_magic(storage: &dyn Storage, first_block: u64) -> Result<(), IndexError
     } else {
         Err(IndexError::NotAnIndex { block: first_block, found })
     }
+}
+
+/// Reads the table of a save slot. Whatever is there instead, nobody looked for an index.
+fn decode_slot_table(block: &Block, start: u64) -> Result<RegionTable, IndexError> {
+    RegionTable::decode(block, start).map_err(|error| match error {
+        IndexError::NotAnIndex { found, .. } => {
+            let reading = Reading { structure: "save slot", block: start };
+            reading.corrupt("magic", found, region_table::MAGIC)
+        }
+        error => error,
+    })
 }
 
 fn read_block(storage: &dyn Storage, block: u64) -> Result<Block, IndexError> {

@@ -81,24 +81,24 @@ impl Part {
                 }
                 (Some(Chapter::Open) | None, None) => Self::OpenChapter,
             },
-            What::IndexPage { numbers, slot } => {
-                let (which, page) = match (&numbers[..], slot) {
-                    ([page], Some(slot)) => (Which::Slot(PhysicalChapter::new(*slot)), page),
-                    ([chapter, page], None) => {
-                        (Which::Chapter(VirtualChapter::new(*chapter)), page)
-                    }
-                    _ => {
-                        return Err(Failure::usage(
-                            "index-page takes the number of a chapter and that of a page, or --slot \
-                         and the number of a page",
-                        ));
-                    }
-                };
-                // Larger numbers are refused like all that are too large.
-                let page = u32::try_from(*page).unwrap_or(u32::MAX);
-                Self::IndexPage(which, IndexPageNumber::new(page))
-            }
+            What::IndexPage { numbers, slot } => Self::index_page(numbers, *slot)?,
         })
+    }
+
+    fn index_page(numbers: &[u64], slot: Option<u32>) -> Result<Self, Failure> {
+        let (which, page) = match (numbers, slot) {
+            ([page], Some(slot)) => (Which::Slot(PhysicalChapter::new(slot)), page),
+            ([chapter, page], None) => (Which::Chapter(VirtualChapter::new(*chapter)), page),
+            _ => {
+                return Err(Failure::usage(
+                    "index-page takes the number of a chapter and that of a page, or --slot and \
+                     the number of a page",
+                ));
+            }
+        };
+        // Larger numbers are refused like all that are too large.
+        let page = u32::try_from(*page).unwrap_or(u32::MAX);
+        Ok(Self::IndexPage(which, IndexPageNumber::new(page)))
     }
 
     fn table(self) -> Table {

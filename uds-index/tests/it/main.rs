@@ -13,6 +13,7 @@ mod fairness;
 mod faults;
 mod files;
 mod hostile;
+mod inspection;
 mod layout;
 mod lifecycles;
 mod limits;

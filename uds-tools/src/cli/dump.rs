@@ -20,6 +20,7 @@ Examples:
   uds dump /var/tmp/my.uds saves";
 
 #[derive(Args, Debug)]
+#[command(subcommand_value_name = "WHAT", subcommand_help_heading = "What")]
 pub(crate) struct DumpArgs {
     /// The file or block device that holds the index
     #[arg(value_name = "FILE")]

@@ -160,7 +160,7 @@ impl Row for ChapterRow {
             None => write!(out, "No chapter of this index")?,
         }
         writeln!(out, ", in slot {}, from byte {} on", self.slot, self.offset)?;
-        writeln!(out, "Behind a node: + found there, c a copy, n no room in the index,")?;
+        writeln!(out, "Behind a node: + a query finds it, c a copy, n no room in the index,")?;
         writeln!(out, "! the index does not lead to it, ? its index page is damaged")
     }
 }

@@ -111,8 +111,9 @@ pub(super) fn dump(
         let bits = end - bit_offset;
         sink.row(&ListRow { kind: "list", list: number, offset, bit_offset, bits })?;
         if bits > 0 {
-            let (key, delta) = ("key", "delta");
-            sink.words(&format!("{:>8} {:>5} {key:>9} {delta:>9} {:>7}\n", "bit", "bits", "page"))?;
+            let (key, delta, page) = ("key", "delta", "on page");
+            let (bit, bits) = ("bit", "bits");
+            sink.words(&format!("{bit:>8} {bits:>5} {key:>9} {delta:>9} {page:>7}\n"))?;
         }
         for entry in list.entries() {
             match entry {

@@ -128,7 +128,12 @@ pub(super) fn dump(inspector: &Inspector, sink: &mut Sink<'_>) -> Result<bool, E
         if let Some((zone, error)) = &streams.problem {
             is_sound = false;
             let (save_slot, zone) = (streams.slot, zone.get());
-            sink.row(&ProblemRow { kind: "problem", save_slot, zone, problem: chain(error) })?;
+            sink.row(&ProblemRow {
+                kind: "stream_problem",
+                save_slot,
+                zone,
+                problem: chain(error),
+            })?;
         }
         sink.words("\n")?;
     }

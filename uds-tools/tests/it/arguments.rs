@@ -11,13 +11,13 @@ use crate::support::{Uds, finish, skipped};
 #[test]
 fn help_has_examples_and_exit_codes() {
     let uds = Uds::new();
-    for command in [&[][..], &["estimate"], &["create"], &["info"], &["size"]] {
+    for command in [&[][..], &["estimate"], &["create"], &["dump"], &["info"], &["size"]] {
         let help = uds.run(&[command, &["--help"]].concat());
         assert_eq!(help.code, Some(0));
         assert!(help.stdout.contains("Exit codes:\n  0    done\n"), "{}", help.stdout);
         assert!(help.stdout.ends_with(" printed)\n"), "{}", help.stdout);
     }
-    for command in ["estimate", "create", "info", "size"] {
+    for command in ["estimate", "create", "dump", "info", "size"] {
         let help = uds.run(&[command, "--help"]);
         assert_eq!(help.code, Some(0));
         assert!(help.stdout.contains(&format!("Examples:\n  uds {command}")), "{}", help.stdout);

@@ -7,6 +7,7 @@ mod arguments;
 mod bad_index;
 mod convert;
 mod create;
+mod dump;
 mod estimate;
 mod exact_count;
 mod generated;

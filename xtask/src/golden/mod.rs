@@ -13,6 +13,7 @@
 mod answers;
 mod case;
 mod chapters;
+mod dumped;
 mod evidence;
 mod image;
 mod names;

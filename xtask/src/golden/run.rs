@@ -15,6 +15,7 @@ use uds_volume::{FileOptions, FileStorage, Storage};
 
 use super::answers::{AnswerChecker, Found, Region};
 use super::case::Case;
+use super::dumped;
 use super::evidence::check_chapters;
 use super::names::{data_of, name_of_counter};
 use super::program::ProgramStep;
@@ -47,6 +48,7 @@ fn try_case(case: &Case, image: &Path, emit: Option<&Path>) -> Result<String> {
     extend(case, image)?;
     let theirs = check_rules(case, image, false).context("the image of the reference")?;
     check_verified(case, image).context("verifying the image of the reference")?;
+    dumped::check(case, image).context("looking into the image of the reference")?;
     if !case.clean {
         check_refused(case, image).context("the image of the reference")?;
     }
@@ -66,6 +68,9 @@ fn try_case(case: &Case, image: &Path, emit: Option<&Path>) -> Result<String> {
         check_refused(case, &ours).context("the image that the program made")?;
     }
     check_verified(case, &ours).context("verifying the image that the program made")?;
+    if case.reproducible_chapters {
+        dumped::check(case, &ours).context("looking into the image that the program made")?;
+    }
     // What several zones filled depends on their timing: such an index is held to itself.
     let expected = if case.reproducible_chapters { None } else { Some(&live[..]) };
     check_answers(case, &ours, expected).context("the image that the program made")?;
@@ -104,7 +109,7 @@ fn check_verified(case: &Case, image: &Path) -> Result<()> {
 
 /// Gives an image its full length. The reference does not write the last blocks of an index, and
 /// its files end before them; the library takes such a file for truncated.
-fn extend(case: &Case, image: &Path) -> Result<()> {
+pub(super) fn extend(case: &Case, image: &Path) -> Result<()> {
     let file = fs::OpenOptions::new().write(true).open(image)?;
     Ok(file.set_len(file.metadata()?.len().max(index_bytes(case)?))?)
 }
