@@ -21,6 +21,7 @@
 //! who hold several. Everything else is taken alone, for moments, also by holders of a zone.
 
 mod close;
+mod explain;
 mod launch;
 mod lifecycle;
 mod meetings;

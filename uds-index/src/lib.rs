@@ -42,6 +42,7 @@ mod callbacks;
 mod chapters;
 mod engine;
 mod error;
+mod explanation;
 mod flight;
 mod gate;
 mod index;
@@ -68,10 +69,14 @@ mod volume_index;
 struct Readme;
 
 pub use error::{ErrorKind, IndexError, UncleanReason};
+pub use explanation::{
+    Absence, CacheSearch, CachedChapter, ChapterSearch, ChapterState, EntryMatch, EntrySearch,
+    Explanation, ListEntry, MemorySearch, NameParts, Outcome, Probe, SubIndex,
+};
 pub use flight::Ticket;
 pub use index::Index;
 pub use info::{IndexInfo, SaveState, SavedState};
-pub use inspection::Inspector;
+pub use inspection::{Copies, Inspector, NameCopy, Standing};
 pub use options::{CreateOptions, OpenMode, OpenOptions, SuspendMode};
 pub use recovery::{RecoveryControl, RecoveryPhase, RecoveryProgress, RecoveryReport};
 pub use request::{Answer, Batch, Location, Operation, Request};

@@ -34,8 +34,6 @@ pub struct RecordTrace {
     pub index_page: Option<IndexPageTrace>,
     /// What the record page said; `None` where it was not asked.
     pub record_page: Option<RecordPageTrace>,
-    /// What the look-up leads to.
-    pub outcome: Result<Option<RecordData>, VolumeError>,
 }
 
 /// What an index page said of a name.
@@ -89,34 +87,30 @@ pub struct HeapStep {
 
 impl RecordTrace {
     fn new(chapter: VirtualChapter, slot: PhysicalChapter) -> Self {
-        let (index_page, record_page, outcome) = (None, None, Ok(None));
-        Self { chapter, slot, is_held: false, index_page, record_page, outcome }
+        Self { chapter, slot, is_held: false, index_page: None, record_page: None }
     }
 }
 
 impl Volume {
     /// Looks a name up in a chapter as [`find_record`](Self::find_record) does, or, where the
     /// record page is known already, as [`find_in_record_page`](Self::find_in_record_page), and
-    /// tells each step. Leaves the cache and the counts as they are.
-    #[must_use]
+    /// tells each step, beside what it led to. Leaves the cache and the counts as they are.
     pub fn trace_record(
         &self,
         chapter: VirtualChapter,
         name: &RecordName,
         known: Option<RecordPageNumber>,
-    ) -> RecordTrace {
+    ) -> (RecordTrace, Result<Option<RecordData>, VolumeError>) {
         let slot = self.geometry.physical_chapter(chapter);
         let mut trace = RecordTrace::new(chapter, slot);
-        let Some(held) = self.held(chapter) else { return trace };
+        let Some(held) = self.held(chapter) else { return (trace, Ok(None)) };
         trace.is_held = true;
         let outcome = self.trace_held(held, name, known, &mut trace);
         if self.is_still(held) {
-            trace.outcome = outcome;
-        } else {
-            // Void, as for a query: the slot has lost the chapter meanwhile.
-            trace = RecordTrace::new(chapter, slot);
+            return (trace, outcome);
         }
-        trace
+        // Void, as for a query: the slot has lost the chapter meanwhile.
+        (RecordTrace::new(chapter, slot), Ok(None))
     }
 
     fn trace_held(
