@@ -40,6 +40,7 @@ use uds_geometry::{
 };
 use uds_volume::{Storage, Volume};
 
+pub(crate) use self::chapter::has_nonce;
 use self::chapter::{Examiner, SlotReport};
 pub use self::checked::{Checked, DeepChecked};
 pub use self::control::{VerifyControl, VerifyPhase, VerifyProgress};

@@ -21,6 +21,7 @@ use super::Inspector;
 use crate::IndexError;
 use crate::explanation::{Explanation, Outcome};
 use crate::sync::counter::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::verification::has_nonce;
 
 /// More threads wait for the storage.
 const MAX_THREADS: usize = 8;
@@ -193,12 +194,13 @@ impl<'a> Searcher<'a> {
 
     fn search_slot(&mut self, slot: PhysicalChapter) {
         let was_read = self.read_index(slot);
-        let first = self.headers.iter().flatten().next();
-        if first.is_none() && was_read {
-            // Nothing of this volume was ever written there, or nothing that can be told from that.
+        let chapter = self.headers.iter().flatten().map(IndexPageHeader::chapter).next();
+        let bytes = self.volume.geometry().bytes_per_page() as usize;
+        let is_ours = || self.index.chunks_exact(bytes).any(|page| has_nonce(page, self.volume));
+        if chapter.is_none() && was_read && !is_ours() {
+            // Nothing of this volume was ever written there.
             return;
         }
-        let chapter = first.map(IndexPageHeader::chapter);
         self.copies.chapters += 1;
         let mut is_damaged = !was_read;
         let mut unclear = Vec::new();

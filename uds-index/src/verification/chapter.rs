@@ -279,7 +279,7 @@ fn read_unless(is_read: bool, read: impl FnOnce() -> Result<(), VolumeError>) ->
 }
 
 /// Whether a page begins with the volume's nonce, whatever comes after it.
-fn has_nonce(page: &[u8], volume: &Volume) -> bool {
+pub(crate) fn has_nonce(page: &[u8], volume: &Volume) -> bool {
     let nonce = volume.nonce().get();
     page.first_chunk().is_some_and(|bytes: &[u8; 8]| {
         u64::from_le_bytes(*bytes) == nonce || u64::from_be_bytes(*bytes) == nonce
