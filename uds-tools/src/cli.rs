@@ -3,6 +3,7 @@
 mod create;
 mod estimate;
 mod info;
+mod lookup;
 mod rebuild;
 mod size;
 mod verify;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use self::create::CreateArgs;
 pub(crate) use self::estimate::EstimateArgs;
 pub(crate) use self::info::InfoArgs;
+pub(crate) use self::lookup::LookupArgs;
 pub(crate) use self::rebuild::RebuildArgs;
 pub(crate) use self::size::SizeArgs;
 pub(crate) use self::verify::VerifyArgs;
@@ -38,6 +40,9 @@ pub(crate) enum Command {
     /// Say what an index is and how full it is; never writes
     #[command(after_help = exit::with_codes(info::HELP))]
     Info(InfoArgs),
+    /// Look names up, and tell how they are found, or why not; never writes
+    #[command(after_help = exit::with_codes(lookup::HELP))]
+    Lookup(LookupArgs),
     /// Recover an index that was not closed cleanly, and save it
     #[command(after_help = exit::with_codes(rebuild::HELP))]
     Rebuild(RebuildArgs),

@@ -10,6 +10,7 @@ mod create;
 mod estimate;
 mod exit;
 mod info;
+mod lookup;
 mod output;
 mod rebuild;
 mod recover;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Command::Estimate(arguments) => estimate::run(&arguments),
         Command::Create(arguments) => create::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
+        Command::Lookup(arguments) => lookup::run(&arguments),
         Command::Rebuild(arguments) => rebuild::run(&arguments),
         Command::Size(arguments) => size::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
