@@ -70,7 +70,8 @@ pub enum Outcome {
 pub enum Absence {
     /// The volume index has no entry with the name's address.
     NoEntry,
-    /// It had, but only for a chapter that has left the window since.
+    /// It had, but only for a chapter that has left the name's part of the volume index since: it
+    /// was forgotten, or has become sparse, and the name is no sample.
     Expired(VirtualChapter),
     /// An entry with the address names a chapter that is not in the index any more.
     Forgotten(VirtualChapter),

@@ -103,7 +103,11 @@ impl Asking<'_> {
                 }
             }
             let is_explained = self.arguments.explain || self.inspector.is_some();
-            if is_explained { self.explain(&group)? } else { self.look_up(&group)? }
+            if is_explained {
+                self.explain(&group)?
+            } else {
+                self.look_up(&group)?
+            }
             self.sink.flush()?;
             if let Some(failure) = failure {
                 return Err(failure);

@@ -249,7 +249,10 @@ impl Zone {
     }
 
     /// The sparse chapter that a sample leads to, if it is one to be brought into the cache.
-    pub(super) fn chapter_to_bring_in(&self, peeked: Option<VirtualChapter>) -> Option<VirtualChapter> {
+    pub(super) fn chapter_to_bring_in(
+        &self,
+        peeked: Option<VirtualChapter>,
+    ) -> Option<VirtualChapter> {
         // One that was just closed may not be written yet.
         peeked.filter(|&chapter| {
             self.geometry.is_chapter_sparse(self.oldest, self.newest, chapter)

@@ -135,8 +135,7 @@ impl Inspector {
         let cores = available_parallelism().map_or(1, NonZeroUsize::get);
         let threads = cores.min(MAX_THREADS).min(slots as usize);
         // The next slot, how many are done, and whether it is enough; they order nothing.
-        let (next, done, is_over) =
-            (AtomicU32::new(0), AtomicU64::new(0), AtomicBool::new(false));
+        let (next, done, is_over) = (AtomicU32::new(0), AtomicU64::new(0), AtomicBool::new(false));
         let work = || {
             let mut searcher = Searcher::new(&self.volume, names);
             while !is_over.load(Ordering::Relaxed) {

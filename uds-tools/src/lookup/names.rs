@@ -86,7 +86,10 @@ pub(super) struct Names {
 /// The source at hand.
 enum Reading {
     Nothing,
-    Input { lines: StdinLock<'static>, line: u64 },
+    Input {
+        lines: StdinLock<'static>,
+        line: u64,
+    },
     Blocks(Blocks),
     /// A name could not be had.
     Over,

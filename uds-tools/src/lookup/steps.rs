@@ -190,10 +190,9 @@ impl Steps {
             newest_sparse_chapter: explanation.newest_sparse.map(VirtualChapter::get),
             parts: Parts::new(&explanation.parts),
             entry: Entry::new(&explanation.entry),
-            brought_in: explanation.brought_in.map(|(chapter, is_readable)| BroughtIn {
-                chapter: chapter.get(),
-                is_readable,
-            }),
+            brought_in: explanation
+                .brought_in
+                .map(|(chapter, is_readable)| BroughtIn { chapter: chapter.get(), is_readable }),
             chapter: explanation.chapter.as_ref().map(|search| Chapter::new(search, name)),
             cache: explanation.cache.as_ref().map(|search| Cache::new(search, name)),
             outcome,
@@ -274,9 +273,9 @@ impl Chapter {
             },
             slot: search.slot.get(),
             memory: search.memory.as_ref().map(Memory::new),
-            cached_index: search.cached.map(|page| CachedIndex {
-                record_page: page.map(RecordPageNumber::get),
-            }),
+            cached_index: search
+                .cached
+                .map(|page| CachedIndex { record_page: page.map(RecordPageNumber::get) }),
             pages: search.pages.as_ref().map(|trace| Pages::new(trace, name)),
         }
     }

@@ -183,9 +183,9 @@ fn write_chapter(chapter: &Chapter, text: &mut String) -> std::fmt::Result {
         write_memory(memory, text)?;
     }
     if let Some(cached) = &chapter.cached_index {
-        let says = cached.record_page.map_or("it does not have the name".to_owned(), |page| {
-            format!("record page {page}")
-        });
+        let says = cached
+            .record_page
+            .map_or("it does not have the name".to_owned(), |page| format!("record page {page}"));
         writeln!(text, "  index      in the sparse cache: {says}")?;
     }
     chapter.pages.as_ref().map_or(Ok(()), |pages| write_pages(pages, text))
@@ -332,6 +332,11 @@ fn write_outcome(report: &Report, text: &mut String) -> std::fmt::Result {
     let Some(steps) = &report.explanation else { return Ok(()) };
     let chapter = count(steps.outcome_chapter.unwrap_or_default());
     let why = match steps.outcome {
+        // What is sparse is in the index, but not in this part of the volume index.
+        "expired" if steps.outcome_chapter >= Some(steps.oldest_chapter) => format!(
+            "It was in chapter {chapter}, or another name with its address was: that chapter is \
+             sparse now, and the volume index knows only its samples."
+        ),
         "expired" => format!(
             "It was in chapter {chapter}, or another name with its address was: that chapter has \
              been forgotten."

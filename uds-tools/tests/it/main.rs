@@ -12,6 +12,7 @@ mod index_file;
 mod info;
 mod interrupt;
 mod kills;
+mod lookup;
 mod openers;
 mod sparse;
 mod support;

@@ -13,6 +13,7 @@ mod answers;
 mod case;
 mod chapters;
 mod evidence;
+mod explained;
 mod image;
 mod names;
 mod page;

@@ -16,6 +16,7 @@ use uds_volume::{FileOptions, FileStorage, Storage};
 use super::answers::{AnswerChecker, Found, Region};
 use super::case::Case;
 use super::evidence::check_chapters;
+use super::explained::check_explained;
 use super::names::{data_of, name_of_counter};
 use super::program::ProgramStep;
 
@@ -48,6 +49,7 @@ fn try_case(case: &Case, image: &Path, emit: Option<&Path>) -> Result<()> {
         check_refused(case, image).context("the image of the reference")?;
     }
     check_answers(case, image, None).context("the image of the reference")?;
+    check_explained(case, image).context("the image of the reference")?;
     let ours = match emit {
         Some(folder) => folder.join(format!("{}.img", case.name)),
         None => image.with_extension("ours"),
@@ -152,7 +154,7 @@ fn ask(case: &Case, index: &Index) -> Result<Vec<Option<Found>>> {
     Ok(answers)
 }
 
-fn region_of(location: Location) -> Region {
+pub(super) fn region_of(location: Location) -> Region {
     match location {
         Location::Open => Region::Open,
         Location::Dense => Region::Dense,
