@@ -104,9 +104,9 @@ impl Asking<'_> {
             }
             let is_explained = self.arguments.explain || self.inspector.is_some();
             if is_explained {
-                self.explain(&group)?
+                self.explain(&group)?;
             } else {
-                self.look_up(&group)?
+                self.look_up(&group)?;
             }
             self.sink.flush()?;
             if let Some(failure) = failure {

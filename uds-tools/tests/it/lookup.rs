@@ -33,7 +33,7 @@ fn shape(chapters: u32, sparse_chapters: u32) -> Configuration {
 fn make(uds: &Uds, configuration: &Configuration, act: impl FnOnce(&Index)) -> Geometry {
     let geometry = configuration.geometry();
     let bytes = LayoutSizes::new(&geometry).unwrap().total_bytes();
-    let storage = Arc::new(FileStorage::create(&uds.path("index"), bytes).unwrap());
+    let storage = Arc::new(FileStorage::create(uds.path("index"), bytes).unwrap());
     let options = CreateOptions { nonce_info: Some([7; 32]), ..CreateOptions::default() };
     let index = Index::create(storage.clone(), configuration, &options).unwrap();
     act(&index);

@@ -240,11 +240,13 @@ fn a_copy_of_a_list_is_a_list_of_its_own() {
     for before in 0..9 {
         let mut zone = zone(4080, 3, 4096, 10);
         for key in 0..before {
-            put(&mut zone, LIST, 977 * key, key, &name(1));
+            let inserted = put(&mut zone, LIST, 977 * key, key, &name(1));
+            assert_eq!(inserted, Insertion::Inserted);
         }
         let list = DeltaListNumber::new(1);
         for key in 0..40 {
-            put(&mut zone, list, 555 * (key / 2), key, &name(key as u8));
+            let inserted = put(&mut zone, list, 555 * (key / 2), key, &name(key as u8));
+            assert_eq!(inserted, Insertion::Inserted);
         }
         let _ = find(&mut zone, list, 555 * 10, &name(1));
         let original = contents(&zone, list);
