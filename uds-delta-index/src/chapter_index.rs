@@ -31,7 +31,7 @@ mod read;
 
 pub use builder::{ChapterIndexBuilder, PackedPage};
 pub use lists::ChapterLists;
-pub use read::{search, validate};
+pub use read::{search, search_match, validate};
 
 use uds_geometry::{DeltaCoding, Geometry};
 

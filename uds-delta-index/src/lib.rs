@@ -41,11 +41,13 @@ pub mod chapter_index;
 mod coding;
 mod error;
 mod list;
+mod neighbourhood;
 mod page;
 mod save;
 mod zone;
 
 pub use error::{Bound, CursorMisuse, DeltaError, ListDefect};
+pub use neighbourhood::{Neighbour, Neighbourhood};
 pub use page::IndexPageHeader;
 pub use save::{ListTag, Restoration, SavedLists, SavedZone, read_guard, write_guard};
 pub use zone::{

@@ -14,6 +14,7 @@
 //! Threads: a zone belongs to one thread at a time. It is `Send` and shares nothing.
 
 mod check;
+mod copy;
 mod cursor;
 mod entries;
 mod fill;

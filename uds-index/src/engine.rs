@@ -22,6 +22,7 @@
 
 mod close;
 mod copying;
+mod explain;
 mod launch;
 mod lifecycle;
 mod meetings;

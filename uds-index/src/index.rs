@@ -23,7 +23,7 @@ use crate::request::{Answer, Batch, Operation};
 use crate::statistics::Statistics;
 use crate::switch::Switch;
 use crate::sync::Arc;
-use crate::{CreateOptions, IndexError, OpenOptions, SuspendMode};
+use crate::{CreateOptions, Explanation, IndexError, OpenOptions, SuspendMode};
 
 /// A deduplication index: a map from names to data that forgets its oldest records.
 ///
@@ -261,6 +261,41 @@ impl Index {
     /// Why there is no answer; nothing was forgotten then.
     pub fn delete(&self, name: RecordName) -> Result<Answer, IndexError> {
         self.run_one(Operation::Delete, name, RecordData::default())
+    }
+
+    /// Looks a name up as [`query_no_update`](Self::query_no_update) does, and tells each step:
+    /// which list and which entry of the volume index, which chapter, which pages, what was found
+    /// there, and where the trail ends. Changes nothing, caches nothing and counts nothing.
+    ///
+    /// Waits until the batches handed over before have been carried out. An open chapter that is
+    /// full is still open here; the next request closes it.
+    ///
+    /// # Errors
+    ///
+    /// [`IndexError::Suspended`], [`IndexError::Closed`] and want of memory. What is wrong with
+    /// the index or its storage is part of the explanation: see
+    /// [`Outcome::Failed`](crate::Outcome::Failed).
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use uds_geometry::{Configuration, LayoutSizes, RecordData, RecordName};
+    /// use uds_index::{ChapterState, CreateOptions, EntryMatch, Index};
+    /// # use uds_volume::MemoryStorage;
+    /// # let configuration = Configuration::tiny(false);
+    /// # let bytes = LayoutSizes::new(&configuration.geometry())?.total_bytes();
+    /// # let storage = Arc::new(MemoryStorage::new(bytes));
+    /// # let index = Index::create(storage.clone(), &configuration, &CreateOptions::default())?;
+    /// let name = RecordName::of_block(b"the block's bytes");
+    /// index.post(name, RecordData::new([7; 16]))?;
+    /// let explanation = index.explain(&name)?;
+    /// assert_eq!(explanation.entry.matched, EntryMatch::Key);
+    /// let chapter = explanation.chapter.as_ref().expect("there is an entry");
+    /// assert_eq!(chapter.state, ChapterState::Open);
+    /// assert!(explanation.answer().is_ok_and(|answer| answer.is_found()));
+    /// # Ok::<(), uds_index::IndexError>(())
+    /// ```
+    pub fn explain(&self, name: &RecordName) -> Result<Explanation, IndexError> {
+        self.threads.engine().explain(name, self.threads.caller())
     }
 
     /// Waits until every batch handed over before has been carried out and every chapter that

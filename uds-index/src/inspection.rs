@@ -9,6 +9,7 @@
 //! 2. Memory is bounded by a chapter for each thread, and by what the caller keeps.
 
 mod chapter;
+mod copies;
 mod index_page;
 mod open_chapter;
 mod page_map;
@@ -30,6 +31,7 @@ pub use self::saves::{
 pub use self::slots::{SlotPage, SlotState, SlotSummary, Slots, Staleness};
 pub use self::window::{Window, WindowSource};
 
+pub use self::copies::{Copies, NameCopy, Standing};
 use crate::engine::open_volume;
 use crate::layout::{Expected, Layout};
 use crate::sync::Arc;

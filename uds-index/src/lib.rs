@@ -44,6 +44,7 @@ mod chapters;
 mod copying;
 mod engine;
 mod error;
+mod explanation;
 mod flight;
 mod gate;
 mod index;
@@ -71,14 +72,19 @@ struct Readme;
 
 pub use copying::{CopyError, CopyProgress, CopyReport, copy_records};
 pub use error::{ErrorKind, IndexError, UncleanReason};
+pub use explanation::{
+    Absence, CacheSearch, CachedChapter, ChapterSearch, ChapterState, EntryMatch, EntrySearch,
+    Explanation, ListEntry, MemorySearch, NameParts, Outcome, Probe,
+};
 pub use flight::Ticket;
 pub use index::Index;
 pub use info::{IndexInfo, SaveState, SavedState};
 pub use inspection::{
-    ChapterContents, ChapterRecord, IndexPage, IndexPageList, Inspector, MappedPage, MappedPages,
-    Naming, OpenChapterHeader, OpenChapterRecords, PageEntries, PageEntry, RegionKind, SaveRegion,
-    SaveSlot, SaveSlotState, SavedHeader, SavedPageMap, SlotPage, SlotState, SlotSummary, Slots,
-    Staleness, StreamHead, StreamHeads, SubIndex, Window, WindowSource,
+    ChapterContents, ChapterRecord, Copies, IndexPage, IndexPageList, Inspector, MappedPage,
+    MappedPages, NameCopy, Naming, OpenChapterHeader, OpenChapterRecords, PageEntries, PageEntry,
+    RegionKind, SaveRegion, SaveSlot, SaveSlotState, SavedHeader, SavedPageMap, SlotPage,
+    SlotState, SlotSummary, Slots, Staleness, Standing, StreamHead, StreamHeads, SubIndex, Window,
+    WindowSource,
 };
 pub use options::{CreateOptions, OpenMode, OpenOptions, SuspendMode};
 pub use recovery::{RecoveryControl, RecoveryPhase, RecoveryProgress, RecoveryReport};

@@ -76,10 +76,21 @@ impl OpenChapter {
 
     /// The slot that names the record called `name`, or the empty one where it would go.
     fn probe(&self, name: &RecordName) -> usize {
+        self.probe_with(name, |_, _| ())
+    }
+
+    /// Probes, and passes each slot that is looked at to `visit`, with the index of its record.
+    pub(crate) fn probe_with(
+        &self,
+        name: &RecordName,
+        mut visit: impl FnMut(usize, Option<usize>),
+    ) -> usize {
         let mask = self.slots.len() - 1;
         let mut slot = name.chapter_index_bits() as usize & mask;
         for attempt in 1.. {
-            match self.record_index(slot) {
+            let index = self.record_index(slot);
+            visit(slot, index);
+            match index {
                 None => break,
                 Some(index) if self.records[index].name == *name && !self.is_deleted(index) => {
                     break;
@@ -88,6 +99,11 @@ impl OpenChapter {
             }
         }
         slot
+    }
+
+    /// How many slots there are.
+    pub(crate) fn slot_count(&self) -> usize {
+        self.slots.len()
     }
 
     /// The index of the record that a slot names.

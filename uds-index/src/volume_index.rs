@@ -27,9 +27,11 @@ mod sub_index;
 #[cfg(test)]
 #[cfg(not(uds_loom))]
 mod tests;
+mod trace;
 mod zone;
 
 pub(crate) use self::regroup::regroup;
 pub(crate) use self::save::{Declared, Saved, WalkedList, load, read_all_heads, save, walk};
 pub(crate) use self::sub_index::{SubIndexZone, chapter_of_value};
+pub(crate) use self::trace::EntryTrace;
 pub(crate) use self::zone::{Entry, Hooks, VolumeIndexZone};

@@ -303,3 +303,35 @@ fn a_meeting_takes_its_steps() {
         assert_eq!(live(captain), live(other));
     }
 }
+
+// Guards a look at the cache against being a use of it: the order of the chapters, and what is
+// passed by, stay as they are, and what is seen is what a search would find.
+#[test]
+fn a_look_is_no_use() {
+    let source = Source::new();
+    let mut cache = source.caches(1).remove(0);
+    for number in 1..=4 {
+        assert_eq!(cache.update(chapter(number), OLDEST, &source), Ok(true));
+    }
+    let before = live(&cache);
+    for _ in 0..50 {
+        for number in 1..=4 {
+            let hit = cache.peek(&name(number, 7), Chapters::All, OLDEST).unwrap().unwrap();
+            assert_eq!((hit.chapter, hit.record_page.get()), (chapter(number), 0));
+            let other = Chapters::One(chapter(number % 4 + 1));
+            assert_eq!(cache.peek(&name(number, 7), other, OLDEST).unwrap(), None);
+        }
+    }
+    // More misses than the cache bears, had they been searches.
+    for n in 0..25_000 {
+        // Some have the address of a name that is there.
+        let _ = cache.peek(&name(100, n), Chapters::All, OLDEST).unwrap();
+    }
+    assert!(cache.holds(chapter(3)) && !cache.holds(chapter(9)));
+    assert_eq!(live(&cache), before);
+    let told: Vec<_> =
+        cache.chapters().map(|(chapter, skipped)| (chapter.get(), skipped)).collect();
+    assert_eq!(told, before.iter().map(|&chapter| (chapter, false)).collect::<Vec<_>>());
+    assert_eq!(search(&mut cache, &name(2, 7)), Some(2));
+    assert_eq!(live(&cache)[0], 2);
+}

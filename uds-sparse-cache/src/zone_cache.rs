@@ -98,9 +98,24 @@ impl ZoneCache {
     /// Whether a chapter is in the cache, which counts as a use of it: it comes first in the
     /// zone's list. No zone is at a meeting that another has left.
     pub fn contains(&mut self, chapter: VirtualChapter) -> bool {
-        let live = self.list.live();
-        let found = live.iter().position(|entry| entry.chapter() == Some(chapter));
-        found.map(|position| self.used(position)).is_some()
+        self.position_of(chapter).map(|position| self.used(position)).is_some()
+    }
+
+    fn position_of(&self, chapter: VirtualChapter) -> Option<usize> {
+        self.list.live().iter().position(|entry| entry.chapter() == Some(chapter))
+    }
+
+    /// Whether a chapter is in the cache. Does not count as a use of it.
+    #[must_use]
+    pub fn holds(&self, chapter: VirtualChapter) -> bool {
+        self.position_of(chapter).is_some()
+    }
+
+    /// The chapters in the cache, in the order in which the zone searches them, and whether
+    /// searches in all chapters pass one by. None while the zone is at a meeting.
+    pub fn chapters(&self) -> impl Iterator<Item = (VirtualChapter, bool)> + '_ {
+        let live = self.list.live().iter();
+        live.filter_map(|entry| Some((entry.chapter()?, entry.is_skipped())))
     }
 
     /// The record page that a name may be on, by the indexes of cached chapters that are not
@@ -118,6 +133,41 @@ impl ZoneCache {
         chapters: Chapters,
         oldest: VirtualChapter,
     ) -> Result<Option<Hit>, CacheError> {
+        let is_captain = self.is_captain();
+        let found = self.first_hit(name, chapters, oldest, |missed| {
+            if is_captain {
+                missed.missed(self.skip_threshold);
+            }
+        })?;
+        Ok(found.map(|(position, hit)| {
+            self.used(position);
+            hit
+        }))
+    }
+
+    /// What [`search`](Self::search) would find. Counts as a use of nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`search`](Self::search).
+    pub fn peek(
+        &self,
+        name: &RecordName,
+        chapters: Chapters,
+        oldest: VirtualChapter,
+    ) -> Result<Option<Hit>, CacheError> {
+        let found = self.first_hit(name, chapters, oldest, |_| ())?;
+        Ok(found.map(|(_, hit)| hit))
+    }
+
+    /// The first entry whose index has a name, and where that says the name is.
+    fn first_hit(
+        &self,
+        name: &RecordName,
+        chapters: Chapters,
+        oldest: VirtualChapter,
+        missed: impl Fn(&Entry),
+    ) -> Result<Option<(usize, Hit)>, CacheError> {
         for (position, entry) in self.list.live().iter().enumerate() {
             let Some(chapter) = entry.chapter().filter(|&chapter| chapter >= oldest) else {
                 continue;
@@ -130,12 +180,9 @@ impl ZoneCache {
                 continue;
             }
             if let Some(record_page) = entry.search(&self.geometry, name)? {
-                self.used(position);
-                return Ok(Some(Hit { chapter, record_page }));
+                return Ok(Some((position, Hit { chapter, record_page })));
             }
-            if self.is_captain() {
-                entry.missed(self.skip_threshold);
-            }
+            missed(entry);
         }
         Ok(None)
     }

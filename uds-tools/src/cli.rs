@@ -6,6 +6,7 @@ mod create;
 mod dump;
 mod estimate;
 mod info;
+mod lookup;
 mod man;
 mod rebuild;
 mod size;
@@ -21,6 +22,7 @@ pub(crate) use self::create::CreateArgs;
 pub(crate) use self::dump::{Chapter, DumpArgs, DumpFormat, What};
 pub(crate) use self::estimate::EstimateArgs;
 pub(crate) use self::info::InfoArgs;
+pub(crate) use self::lookup::LookupArgs;
 pub(crate) use self::man::ManArgs;
 pub(crate) use self::rebuild::RebuildArgs;
 pub(crate) use self::size::SizeArgs;
@@ -52,6 +54,9 @@ pub(crate) enum Command {
     /// Say what an index is and how full it is; never writes
     #[command(after_help = exit::with_codes(info::HELP))]
     Info(InfoArgs),
+    /// Look names up, and tell how they are found, or why not; never writes
+    #[command(after_help = exit::with_codes(lookup::HELP))]
+    Lookup(LookupArgs),
     /// Recover an index that was not closed cleanly, and save it
     #[command(after_help = exit::with_codes(rebuild::HELP))]
     Rebuild(RebuildArgs),

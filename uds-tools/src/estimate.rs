@@ -26,7 +26,7 @@ use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 use std::time::Instant;
 
-pub(crate) use name::Naming;
+pub(crate) use name::{BLAKE3_NONCE, BLOCK_BYTES, Naming, is_zero};
 
 use crate::cli::EstimateArgs;
 use crate::exit::{Exit, Failure};

@@ -13,6 +13,7 @@ mod dump;
 mod estimate;
 mod exit;
 mod info;
+mod lookup;
 mod man;
 mod output;
 mod rebuild;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Create(arguments) => create::run(&arguments),
         Command::Dump(arguments) => dump::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
+        Command::Lookup(arguments) => lookup::run(&arguments),
         Command::Rebuild(arguments) => rebuild::run(&arguments),
         Command::Size(arguments) => size::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),

@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Write};
 
 use anyhow::Context;
 use serde::Serialize;
+use uds_index::SubIndex;
 
 use crate::exit::{Exit, Failure};
 
@@ -20,6 +21,15 @@ pub(crate) enum Format {
 /// The version of every JSON object that the command prints. It grows when a field changes its
 /// meaning or goes; new fields may come at any time.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
+
+/// The word for a part of a volume index in JSON and CSV.
+pub(crate) const fn sub_index(part: SubIndex) -> &'static str {
+    match part {
+        SubIndex::Whole => "whole",
+        SubIndex::NonHook => "non_hook",
+        SubIndex::Hook => "hook",
+    }
+}
 
 /// Prints a result, as text or as one JSON object.
 pub(crate) fn print(

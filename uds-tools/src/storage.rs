@@ -20,15 +20,19 @@ impl From<IndexError> for Failure {
 impl From<Arc<IndexError>> for Failure {
     fn from(error: Arc<IndexError>) -> Self {
         let error = cause(error);
-        let exit = match (&*error, error.kind()) {
-            (IndexError::Storage(error), _) => exit_for(error),
-            (_, Kind::NotAnIndex | Kind::Damaged) => Exit::BadIndex,
-            (_, Kind::UnsupportedVersion | Kind::NotSavedCleanly) => Exit::BadIndex,
-            (_, Kind::Abandoned) => Exit::Interrupted,
-            (_, Kind::Mismatch | Kind::InvalidArgument) => Exit::Usage,
-            _ => Exit::InputOutput,
-        };
-        Self::new(exit, error)
+        Self::new(exit_for_index(&error), error)
+    }
+}
+
+/// The exit code for a failure of an index.
+pub(crate) fn exit_for_index(error: &IndexError) -> Exit {
+    match (error, error.kind()) {
+        (IndexError::Storage(error), _) => exit_for(error),
+        (_, Kind::NotAnIndex | Kind::Damaged) => Exit::BadIndex,
+        (_, Kind::UnsupportedVersion | Kind::NotSavedCleanly) => Exit::BadIndex,
+        (_, Kind::Abandoned) => Exit::Interrupted,
+        (_, Kind::Mismatch | Kind::InvalidArgument) => Exit::Usage,
+        _ => Exit::InputOutput,
     }
 }
 

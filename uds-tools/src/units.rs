@@ -5,6 +5,7 @@
 //! 1. A multiple of bytes is always a power of 1024, in and out, as the index's memory sizes are.
 //! 2. A share is written as 0% or 100% only if it is exactly that.
 
+use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
@@ -111,6 +112,18 @@ pub(crate) fn wrapped(text: &str, width: usize) -> String {
     }
     lines.push('\n');
     lines
+}
+
+/// An error and what it came from, in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
 }
 
 /// The Gregorian date of a day counted from 1970-01-01.

@@ -189,6 +189,15 @@ impl<W> PageCache<W> {
         }
     }
 
+    /// Looks at a page under the mutex, if it is cached. Does not count as a use of it.
+    pub(crate) fn peek<T>(&self, page: PhysicalPage, look: impl FnOnce(&Page) -> T) -> Option<T> {
+        let mut state = lock(&self.state);
+        match self.table.entry(page) {
+            Entry::Cached(slot) => Some(self.table.look(&mut state.custody, slot, look)),
+            _ => None,
+        }
+    }
+
     /// A slot for new content of `page`, for a caller that has it. What the cache had is forgotten.
     pub(crate) fn replace(&self, page: PhysicalPage) -> Loading<'_, W> {
         let mut state = lock(&self.state);

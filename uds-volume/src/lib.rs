@@ -57,12 +57,16 @@ pub mod sim;
 pub use error::{PagePlace, VolumeError, Wanted};
 pub use page_map::IndexPageMap;
 pub use radix::RadixSorter;
-pub use record_page::{RecordPageEncoder, RecordPageOrder, records_of_page, search_record_page};
+pub use record_page::{
+    RecordPageEncoder, RecordPageOrder, records_of_page, search_record_page,
+    search_record_page_with,
+};
 pub use storage::{
     CountingStorage, FileKind, FileOptions, FileStorage, MemoryStorage, Operation, OperationCounts,
     Storage, StorageError,
 };
 pub use volume::{
-    ChapterReport, ChapterScratch, FinishedRead, Lookup, ProbedChapter, Progress, ReadCompletion,
-    Readers, Searcher, Volume, VolumeStatistics, chapter_range,
+    ChapterReport, ChapterScratch, FinishedRead, HeapStep, IndexPageTrace, Lookup, ProbedChapter,
+    Progress, ReadCompletion, Readers, RecordPageTrace, RecordTrace, Searcher, Volume,
+    VolumeStatistics, chapter_range,
 };

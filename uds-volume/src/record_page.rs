@@ -130,11 +130,22 @@ impl RecordPageOrder {
 /// ends as on any other; what it finds is then a record of that name, or nothing.
 #[must_use]
 pub fn search_record_page(page: &[u8], name: &RecordName) -> Option<RecordData> {
+    search_record_page_with(page, name, |_| ())
+}
+
+/// Searches a record page as [`search_record_page`] does, and passes each node that it compares
+/// to `visit`.
+pub fn search_record_page_with(
+    page: &[u8],
+    name: &RecordName,
+    mut visit: impl FnMut(usize),
+) -> Option<RecordData> {
     // Names order by their bytes, as big-endian numbers do. Nearly always the first eight decide,
     // and comparing them alone costs no branch that the processor could guess wrong.
     let wanted = name.volume_index_bits();
     let mut node = 0;
     while let Some(record) = page.get(node * RECORD_BYTES..(node + 1) * RECORD_BYTES) {
+        visit(node);
         let (prefix, _) = record.split_first_chunk()?;
         let found = u64::from_be_bytes(*prefix);
         let mut is_right = wanted > found;

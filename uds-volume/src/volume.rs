@@ -25,6 +25,7 @@ mod readers;
 mod searcher;
 mod slots;
 mod statistics;
+mod trace;
 mod write;
 
 use std::fmt;
@@ -39,6 +40,7 @@ pub use probe::{ProbedChapter, chapter_range};
 pub use readers::{FinishedRead, Progress, ReadCompletion, Readers};
 pub use searcher::{Lookup, Searcher};
 pub use statistics::VolumeStatistics;
+pub use trace::{HeapStep, IndexPageTrace, RecordPageTrace, RecordTrace};
 pub use write::{ChapterReport, ChapterScratch};
 
 use crate::cache::PageCache;
@@ -246,10 +248,20 @@ impl Volume {
         first: ChapterPage,
         bytes: &mut [u8],
     ) -> Result<(), VolumeError> {
-        self.check_slot(slot)?;
-        let place = self.place(slot, first);
         let pages = bytes.len() / self.geometry.bytes_per_page() as usize;
         self.counters.add_pages_read(pages as u64);
+        self.read_uncounted(slot, first, bytes)
+    }
+
+    /// Reads whole pages as [`read_pages`](Self::read_pages) does, for those who leave no trace.
+    fn read_uncounted(
+        &self,
+        slot: PhysicalChapter,
+        first: ChapterPage,
+        bytes: &mut [u8],
+    ) -> Result<(), VolumeError> {
+        self.check_slot(slot)?;
+        let place = self.place(slot, first);
         self.storage
             .read_at(place.offset, bytes)
             .map_err(|source| VolumeError::Storage { place, source })

@@ -23,6 +23,21 @@ pub fn search(
     geometry: &Geometry,
     name: &RecordName,
 ) -> Result<Option<RecordPageNumber>, DeltaError> {
+    Ok(search_match(header, page, geometry, name)?.map(|(page, _)| page))
+}
+
+/// Looks up a name as [`search`] does. Says with the record page whether the entry has the whole
+/// name, so that it is this name's for certain.
+///
+/// # Errors
+///
+/// As [`search`].
+pub fn search_match(
+    header: &IndexPageHeader,
+    page: &[u8],
+    geometry: &Geometry,
+    name: &RecordName,
+) -> Result<Option<(RecordPageNumber, bool)>, DeltaError> {
     let list = geometry.chapter_list(name);
     let key = geometry.chapter_key(name).get();
     let coding = entry_coding(geometry)?;
@@ -33,7 +48,7 @@ pub fn search(
         return Ok(None);
     }
     let found = view.resolve(head, name).map_err(in_list)?;
-    Ok(Some(RecordPageNumber::new(view.value(found.offset))))
+    Ok(Some((RecordPageNumber::new(view.value(found.offset)), found.is_collision)))
 }
 
 /// Walks over every list of an index page and checks that its entries make sense.

@@ -82,6 +82,17 @@ pub(super) enum Outcome {
     Waiting(Question),
 }
 
+/// Where the records of a chapter are.
+#[derive(Debug)]
+pub(super) enum Whereabouts<'a> {
+    /// In no chapter of the index.
+    Nowhere,
+    /// In memory: the chapter is open, or was closed and is not let go of yet.
+    InMemory(&'a OpenChapter),
+    /// On the volume's pages.
+    OnVolume,
+}
+
 impl Zone {
     /// Carries out one request. `token` comes back with what it may have to wait for.
     pub(super) fn execute(
@@ -121,17 +132,13 @@ impl Zone {
     /// Has the sparse chapter that a sample leads to in the cache, in an index of one zone: what
     /// triage and meetings do where there are several (specification, section 11.4, step 1).
     fn bring_in_chapter_of(&mut self, name: &RecordName) -> Result<(), IndexError> {
-        let Some(Sparse { cache, counted }) = &mut self.sparse else { return Ok(()) };
         if !self.is_alone || !self.geometry.is_sample(name) {
             return Ok(());
         }
         let Some(hooks) = self.index.hooks() else { return Ok(()) };
-        let Some(chapter) = hooks.peek(name)? else { return Ok(()) };
-        // One that was just closed may not be written yet.
-        if !self.geometry.is_chapter_sparse(self.oldest, self.newest, chapter)
-            || chapter.next() >= self.newest
-            || cache.contains(chapter)
-        {
+        let Some(chapter) = self.chapter_to_bring_in(hooks.peek(name)?) else { return Ok(()) };
+        let Some(Sparse { cache, counted }) = &mut self.sparse else { return Ok(()) };
+        if cache.contains(chapter) {
             return Ok(());
         }
         match cache.update(chapter, self.oldest, &VolumeSource(self.pages.volume())) {
@@ -206,26 +213,18 @@ impl Zone {
         token: u64,
     ) -> Result<Option<Answer>, IndexError> {
         let Some(chapter) = entry.chapter() else { return Ok(Some(Answer::Absent)) };
-        // An entry of a damaged volume index can name any chapter, and one of a converted
-        // index an expired one (trap 30a).
-        if !(self.oldest..=self.newest).contains(&chapter) {
-            return Ok(Some(Answer::Absent));
-        }
-        let found = if chapter == self.newest {
-            self.open.search(name)
-        } else {
-            match &self.closed {
-                Some(closed) if chapter.next() == self.newest => closed.search(name),
-                _ => {
-                    let mut progress = known.of_entry(chapter);
-                    if progress == Progress::Again {
-                        progress = self.search_cached_chapter(chapter, name)?;
-                    }
-                    match self.pages.look_up(chapter, name, progress, token)? {
-                        Lookup::Found(data) => Some(data),
-                        Lookup::Absent => None,
-                        Lookup::Queued => return Ok(None),
-                    }
+        let found = match self.whereabouts(chapter) {
+            Whereabouts::Nowhere => return Ok(Some(Answer::Absent)),
+            Whereabouts::InMemory(records) => records.search(name),
+            Whereabouts::OnVolume => {
+                let mut progress = known.of_entry(chapter);
+                if progress == Progress::Again {
+                    progress = self.search_cached_chapter(chapter, name)?;
+                }
+                match self.pages.look_up(chapter, name, progress, token)? {
+                    Lookup::Found(data) => Some(data),
+                    Lookup::Absent => None,
+                    Lookup::Queued => return Ok(None),
                 }
             }
         };
@@ -233,6 +232,32 @@ impl Zone {
             data,
             location: self.location(chapter),
         })))
+    }
+
+    /// Where the records of a chapter are.
+    pub(super) fn whereabouts(&self, chapter: VirtualChapter) -> Whereabouts<'_> {
+        // An entry of a damaged volume index can name any chapter, and one of a converted
+        // index an expired one (trap 30a).
+        if !(self.oldest..=self.newest).contains(&chapter) {
+            return Whereabouts::Nowhere;
+        }
+        match &self.closed {
+            _ if chapter == self.newest => Whereabouts::InMemory(&self.open),
+            Some(closed) if chapter.next() == self.newest => Whereabouts::InMemory(closed),
+            _ => Whereabouts::OnVolume,
+        }
+    }
+
+    /// The sparse chapter that a sample leads to, if it is one to be brought into the cache.
+    pub(super) fn chapter_to_bring_in(
+        &self,
+        peeked: Option<VirtualChapter>,
+    ) -> Option<VirtualChapter> {
+        // One that was just closed may not be written yet.
+        peeked.filter(|&chapter| {
+            self.geometry.is_chapter_sparse(self.oldest, self.newest, chapter)
+                && chapter.next() < self.newest
+        })
     }
 
     /// What the sparse cache knows of a name in a sparse chapter.
@@ -285,7 +310,7 @@ impl Zone {
         part.is_some_and(|part| part.search(name).is_some())
     }
 
-    fn location(&self, chapter: VirtualChapter) -> Location {
+    pub(super) fn location(&self, chapter: VirtualChapter) -> Location {
         if chapter == self.newest {
             Location::Open
         } else if self.geometry.is_chapter_sparse(self.oldest, self.newest, chapter) {

@@ -147,7 +147,6 @@ pub struct StreamHead {
 
 /// A part of a volume index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum SubIndex {
     /// All of it: the index is dense.
     Whole,

@@ -108,6 +108,18 @@ impl SubIndexZone {
         self.lists.memory_bytes() + self.flush_chapters.capacity() * size_of::<u64>()
     }
 
+    /// A zone that has a copy of one list, and no other: what a look-up does to the copy leaves the
+    /// list as it is.
+    pub(super) fn copy_of_list(&self, list: DeltaListNumber) -> Result<Self, IndexError> {
+        let lists = self.lists.copy_of_list(list)?;
+        let flush_chapters = vec![self.flush_chapters[self.list_index(list)]];
+        Ok(Self { parameters: self.parameters.clone(), lists, flush_chapters, ..*self })
+    }
+
+    pub(super) fn parameters(&self) -> &SubIndexParameters {
+        &self.parameters
+    }
+
     fn mask(&self) -> u64 {
         (1 << self.parameters.chapter_bits) - 1
     }

@@ -6,6 +6,7 @@ use uds_geometry::{
 };
 
 use super::sub_index::{self, SubIndexZone};
+use super::trace::EntryTrace;
 use crate::IndexError;
 use crate::sync::{Arc, Mutex, MutexGuard, into_inner, lock};
 
@@ -178,6 +179,15 @@ impl VolumeIndexZone {
         match self.hooks_of(name) {
             Some(hooks) => Ok(Entry { entry: hooks.lock().get(name)?, is_hook: true }),
             None => Ok(Entry { entry: self.non_hook.get(name)?, is_hook: false }),
+        }
+    }
+
+    /// Looks `name` up as [`get`](Self::get) does, tells what that comes by, and leaves all lists
+    /// as they are.
+    pub(crate) fn trace(&self, name: &RecordName) -> Result<EntryTrace, IndexError> {
+        match self.hooks_of(name) {
+            Some(hooks) => hooks.lock().trace(name),
+            None => self.non_hook.trace(name),
         }
     }
 

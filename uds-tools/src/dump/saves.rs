@@ -7,10 +7,11 @@ use std::io::{self, Write};
 use serde::Serialize;
 use uds_index::{
     Inspector, OpenChapterHeader, RegionKind, SaveRegion, SaveSlot, SaveSlotState, SavedHeader,
-    StreamHead, SubIndex,
+    StreamHead,
 };
 
 use super::sink::{Ended, Row, Sink, Table, chain};
+use crate::output::sub_index;
 use crate::units;
 
 const WIDTH: usize = 60;
@@ -262,12 +263,7 @@ impl StreamRow {
             kind: "stream",
             save_slot,
             zone: head.zone.get(),
-            part: match head.part {
-                SubIndex::Whole => "whole",
-                SubIndex::NonHook => "non_hook",
-                SubIndex::Hook => "hook",
-                _ => "unknown",
-            },
+            part: sub_index(head.part),
             first_list: head.first_list.get(),
             list_count: head.list_count,
             low_chapter: head.low.get(),

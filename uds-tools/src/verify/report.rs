@@ -5,7 +5,6 @@
 //! 1. No line of the text is wider than 76 columns, the path and single words excepted.
 //! 2. Every finding that the library has kept is told; how many more there are is told too.
 
-use std::error::Error;
 use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
@@ -91,7 +90,7 @@ impl Report {
     pub(super) fn new(path: &Path, verification: &Verification, time: Duration) -> Self {
         let (state, reason) = match &verification.state {
             VerifiedState::Clean => ("clean", None),
-            VerifiedState::NeedsRecovery(reason) => ("needs_recovery", Some(chain(reason))),
+            VerifiedState::NeedsRecovery(reason) => ("needs_recovery", Some(units::chain(reason))),
             VerifiedState::SaveUnusable => ("save_unusable", None),
             _ => ("unknown", None),
         };
@@ -293,15 +292,4 @@ impl DeepCounts {
             records_not_sampled: deep.records_not_sampled,
         }
     }
-}
-
-/// An error and what it came from, in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let _ = write!(text, ": {error}");
-        source = error.source();
-    }
-    text
 }

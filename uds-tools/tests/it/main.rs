@@ -15,6 +15,7 @@ mod index_file;
 mod info;
 mod interrupt;
 mod kills;
+mod lookup;
 mod openers;
 mod schema;
 mod sparse;

@@ -85,11 +85,19 @@ impl Volume {
     ) -> Result<Option<Vec<IndexPageHeader>>, VolumeError> {
         self.while_held(chapter, |held| {
             self.read_index_pages(held.slot, pages)?;
-            let page_bytes = self.geometry.bytes_per_page() as usize;
-            let numbered = (0..).map(IndexPageNumber::new).zip(pages.chunks_exact(page_bytes));
-            let headers = numbered.map(|(page, bytes)| self.verify(held, page, bytes));
-            headers.collect::<Result<_, _>>().map(Some)
+            self.verify_all(held, pages).map(Some)
         })
+    }
+
+    /// The headers of all index pages of a chapter.
+    pub(super) fn verify_all(
+        &self,
+        held: Held,
+        pages: &[u8],
+    ) -> Result<Vec<IndexPageHeader>, VolumeError> {
+        let page_bytes = self.geometry.bytes_per_page() as usize;
+        let numbered = (0..).map(IndexPageNumber::new).zip(pages.chunks_exact(page_bytes));
+        numbered.map(|(page, bytes)| self.verify(held, page, bytes)).collect()
     }
 
     /// Reads all index pages of a chapter as [`read_chapter_index`](Self::read_chapter_index) does,
@@ -104,15 +112,25 @@ impl Volume {
         pages: &mut Vec<u8>,
     ) -> Result<Option<Vec<IndexPageHeader>>, VolumeError> {
         let Some(headers) = self.read_chapter_index(chapter, pages)? else { return Ok(None) };
-        let slot = self.geometry.physical_chapter(chapter);
+        self.validate_all(self.geometry.physical_chapter(chapter), &headers, pages)?;
+        Ok(Some(headers))
+    }
+
+    /// Walks all lists of the index pages of a slot.
+    pub(super) fn validate_all(
+        &self,
+        slot: PhysicalChapter,
+        headers: &[IndexPageHeader],
+        pages: &[u8],
+    ) -> Result<(), VolumeError> {
         let page_bytes = self.geometry.bytes_per_page() as usize;
         let numbered = (0..).map(IndexPageNumber::new).zip(pages.chunks_exact(page_bytes));
-        for ((number, page), header) in numbered.zip(&headers) {
+        for ((number, page), header) in numbered.zip(headers) {
             let place = self.place(slot, ChapterPage::Index(number));
             chapter_index::validate(header, page, &self.geometry)
                 .map_err(|source| VolumeError::IndexPage { place, source })?;
         }
-        Ok(Some(headers))
+        Ok(())
     }
 
     /// Forgets a chapter that has left the index: its pages leave the cache, and look-ups in it,
@@ -144,7 +162,7 @@ impl Volume {
 
     /// Searches the slot of a chapter. If the slot loses the chapter meanwhile, whatever the
     /// search found or failed at is void: nothing is found.
-    fn while_held<T>(
+    pub(super) fn while_held<T>(
         &self,
         chapter: VirtualChapter,
         search: impl FnOnce(Held) -> Result<Option<T>, VolumeError>,
@@ -211,14 +229,26 @@ impl Volume {
         content: &Page,
         name: &RecordName,
     ) -> Result<Option<RecordPageNumber>, VolumeError> {
+        Ok(self.match_on_index_page(held, page, content, name)?.map(|(number, _)| number))
+    }
+
+    /// Searches an index page of a chapter. Says with the record page whether the entry has
+    /// the whole name.
+    pub(super) fn match_on_index_page(
+        &self,
+        held: Held,
+        page: ChapterPage,
+        content: &Page,
+        name: &RecordName,
+    ) -> Result<Option<(RecordPageNumber, bool)>, VolumeError> {
         let place = self.place(held.slot, page);
         let header = content.header.expect("index pages are cached with their headers");
         check_chapter(place, held.chapter, header)?;
-        let found = chapter_index::search(&header, &content.bytes, &self.geometry, name)
+        let found = chapter_index::search_match(&header, &content.bytes, &self.geometry, name)
             .map_err(|source| VolumeError::IndexPage { place, source })?;
         let count = self.geometry.record_pages_per_chapter();
         match found {
-            Some(number) if number.get() >= count => {
+            Some((number, _)) if number.get() >= count => {
                 let (name, found) = (*name, number.get());
                 Err(VolumeError::RecordPageNumber { place, name, found, count })
             }
@@ -227,7 +257,7 @@ impl Volume {
     }
 
     /// The header of an index page that must be this page of this chapter.
-    fn verify(
+    pub(super) fn verify(
         &self,
         held: Held,
         page: IndexPageNumber,

@@ -15,6 +15,7 @@ mod case;
 mod chapters;
 mod dumped;
 mod evidence;
+mod explained;
 mod image;
 mod names;
 mod page;

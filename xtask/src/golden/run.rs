@@ -17,6 +17,7 @@ use super::answers::{AnswerChecker, Found, Region};
 use super::case::Case;
 use super::dumped;
 use super::evidence::check_chapters;
+use super::explained::check_explained;
 use super::names::{data_of, name_of_counter};
 use super::program::ProgramStep;
 use super::rules::{self, Shape, Subject};
@@ -53,6 +54,7 @@ fn try_case(case: &Case, image: &Path, emit: Option<&Path>) -> Result<String> {
         check_refused(case, image).context("the image of the reference")?;
     }
     check_answers(case, image, None).context("the image of the reference")?;
+    check_explained(case, image).context("the image of the reference")?;
     let ours = match emit {
         Some(folder) => folder.join(format!("{}.img", case.name)),
         None => image.with_extension("ours"),
@@ -171,7 +173,7 @@ fn ask(case: &Case, index: &Index) -> Result<Vec<Option<Found>>> {
     Ok(answers)
 }
 
-fn region_of(location: Location) -> Region {
+pub(super) fn region_of(location: Location) -> Region {
     match location {
         Location::Open => Region::Open,
         Location::Dense => Region::Dense,

@@ -232,3 +232,36 @@ fn impossible_zones_are_refused() {
     let huge = ZoneConfiguration { memory_bytes: usize::MAX / 2, ..good };
     assert!(matches!(DeltaZone::new(&huge), Err(DeltaError::OutOfMemory { .. })));
 }
+
+// Guards the list that a copy is made of, wherever in a byte it begins: it is walked, searched and
+// thinned as the original would be, which stays as it is.
+#[test]
+fn a_copy_of_a_list_is_a_list_of_its_own() {
+    for before in 0..9 {
+        let mut zone = zone(4080, 3, 4096, 10);
+        for key in 0..before {
+            let inserted = put(&mut zone, LIST, 977 * key, key, &name(1));
+            assert_eq!(inserted, Insertion::Inserted);
+        }
+        let list = DeltaListNumber::new(1);
+        for key in 0..40 {
+            let inserted = put(&mut zone, list, 555 * (key / 2), key, &name(key as u8));
+            assert_eq!(inserted, Insertion::Inserted);
+        }
+        let _ = find(&mut zone, list, 555 * 10, &name(1));
+        let original = contents(&zone, list);
+        let counted = zone.statistics();
+        let mut copy = zone.copy_of_list(list).unwrap();
+        copy.check_invariants().unwrap();
+        assert_eq!(contents(&copy, list), original);
+        assert_eq!((copy.first_list(), copy.list_count()), (list, 1));
+        assert!(copy.entries(LIST).is_err());
+        let cursor = find(&mut copy, list, 555 * 7, &name(15));
+        assert!(cursor.is_collision() && copy.value(&cursor) == Some(15));
+        let gone = copy.retain(list, |value| value % 4 != 0).unwrap();
+        assert_eq!((gone, contents(&copy, list).len()), (10, 30));
+        zone.retain(DeltaListNumber::new(2), |_| false).unwrap();
+        assert_eq!((contents(&zone, list), zone.statistics()), (original, counted));
+        zone.check_invariants().unwrap();
+    }
+}
