@@ -8,9 +8,12 @@
 //! 1. Only reads.
 //! 2. Memory is bounded by a chapter for each thread, and by what the caller keeps.
 
+mod survey;
+
 use uds_geometry::Geometry;
 use uds_volume::{Storage, Volume};
 
+pub use self::survey::{ChapterSurvey, PageSurvey, Survey};
 use crate::engine::open_volume;
 use crate::layout::{Expected, Layout};
 use crate::sync::Arc;

@@ -39,7 +39,10 @@
 #![forbid(unsafe_code)]
 
 mod callbacks;
+mod census;
 mod chapters;
+mod control;
+mod distribution;
 mod engine;
 mod error;
 mod flight;
@@ -51,6 +54,7 @@ mod layout;
 mod nonce;
 mod open_chapter;
 mod options;
+mod parallel;
 mod port;
 mod recovery;
 mod request;
@@ -67,11 +71,13 @@ mod volume_index;
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+pub use census::{Census, SubIndexCensus, SurveyControl, SurveyProgress, ZoneOccupancy};
+pub use distribution::Distribution;
 pub use error::{ErrorKind, IndexError, UncleanReason};
 pub use flight::Ticket;
 pub use index::Index;
 pub use info::{IndexInfo, SaveState, SavedState};
-pub use inspection::Inspector;
+pub use inspection::{ChapterSurvey, Inspector, PageSurvey, Survey};
 pub use options::{CreateOptions, OpenMode, OpenOptions, SuspendMode};
 pub use recovery::{RecoveryControl, RecoveryPhase, RecoveryProgress, RecoveryReport};
 pub use request::{Answer, Batch, Location, Operation, Request};
