@@ -95,7 +95,7 @@ pub struct SubIndexCensus {
     pub full_lists: u64,
     /// Entries of each list, whatever their chapters.
     pub list_entries: Distribution,
-    /// Bits of each list; at most [`MAX_LIST_BITS`](uds_delta_index::MAX_LIST_BITS).
+    /// Bits of each list; at most [`MAX_LIST_BITS`](Self::MAX_LIST_BITS).
     pub list_bits: Distribution,
     /// The memory of each zone, in the order of the zones.
     pub zones: Vec<ZoneOccupancy>,
@@ -118,6 +118,11 @@ pub struct ZoneOccupancy {
     pub memory_bits: u64,
     /// The oldest chapter that the zone knows.
     pub oldest_chapter: VirtualChapter,
+}
+
+impl SubIndexCensus {
+    /// The most bits of a list. What would make one longer is not stored.
+    pub const MAX_LIST_BITS: u32 = uds_delta_index::MAX_LIST_BITS;
 }
 
 impl Census {
@@ -152,7 +157,7 @@ pub(crate) struct Portion {
 
 impl Portion {
     /// What takes about a millisecond.
-    pub(crate) const SHORT: Self = Self { lists: 1 << 15, bits: 1 << 22 };
+    pub(crate) const SHORT: Self = Self { lists: 1 << 14, bits: 1 << 20 };
 }
 
 /// Counts the zones of a sub-index, a portion of their lists at a time.
@@ -283,6 +288,7 @@ impl Counter {
 #[cfg(test)]
 #[cfg(not(uds_loom))]
 mod tests {
+    use uds_delta_index::Insertion;
     use uds_geometry::{Configuration, RecordName, VolumeIndexParameters, ZoneCount};
 
     use super::*;
@@ -296,7 +302,8 @@ mod tests {
                 let block = format!("{chapter} {number}");
                 let name = RecordName::of_block(block.as_bytes());
                 let entry = part.get(&name).unwrap();
-                part.put(entry, &name, VirtualChapter::new(chapter)).unwrap();
+                let put = part.put(entry, &name, VirtualChapter::new(chapter)).unwrap();
+                assert_eq!(put, Insertion::Inserted);
             }
         }
         part

@@ -2,9 +2,11 @@
 
 mod create;
 mod estimate;
+mod histogram;
 mod info;
 mod rebuild;
 mod size;
+mod stats;
 mod verify;
 
 use std::path::PathBuf;
@@ -13,9 +15,11 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::create::CreateArgs;
 pub(crate) use self::estimate::EstimateArgs;
+pub(crate) use self::histogram::HistogramArgs;
 pub(crate) use self::info::InfoArgs;
 pub(crate) use self::rebuild::RebuildArgs;
 pub(crate) use self::size::SizeArgs;
+pub(crate) use self::stats::StatsArgs;
 pub(crate) use self::verify::VerifyArgs;
 use crate::exit;
 
@@ -38,12 +42,18 @@ pub(crate) enum Command {
     /// Say what an index is and how full it is; never writes
     #[command(after_help = exit::with_codes(info::HELP))]
     Info(InfoArgs),
+    /// Show how old the records of an index are, and how long its lists; never writes to it
+    #[command(after_help = exit::with_codes(histogram::HELP))]
+    Histogram(HistogramArgs),
     /// Recover an index that was not closed cleanly, and save it
     #[command(after_help = exit::with_codes(rebuild::HELP))]
     Rebuild(RebuildArgs),
     /// How much memory and disk an index takes, and what it remembers
     #[command(after_help = exit::with_codes(size::HELP))]
     Size(SizeArgs),
+    /// Count what is in an index, and say how full its parts are; never writes
+    #[command(after_help = exit::with_codes(stats::HELP))]
+    Stats(StatsArgs),
     /// Check a whole index, and say what is wrong where; never writes
     #[command(after_help = exit::with_codes(verify::HELP))]
     Verify(VerifyArgs),

@@ -5,18 +5,25 @@
 
 #![forbid(unsafe_code)]
 
+mod chart;
 mod cli;
 mod create;
 mod estimate;
 mod exit;
+mod histogram;
+mod html;
 mod info;
+mod look;
+mod new_file;
 mod output;
 mod rebuild;
 mod recover;
 mod size;
 mod source;
+mod stats;
 mod stop;
 mod storage;
+mod terminal;
 mod units;
 mod verify;
 mod watch;
@@ -32,9 +39,11 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Estimate(arguments) => estimate::run(&arguments),
         Command::Create(arguments) => create::run(&arguments),
+        Command::Histogram(arguments) => histogram::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
         Command::Rebuild(arguments) => rebuild::run(&arguments),
         Command::Size(arguments) => size::run(&arguments),
+        Command::Stats(arguments) => stats::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
     };
     match outcome {
