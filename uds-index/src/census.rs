@@ -289,24 +289,26 @@ impl Counter {
 #[cfg(not(uds_loom))]
 mod tests {
     use uds_delta_index::Insertion;
-    use uds_geometry::{Configuration, RecordName, VolumeIndexParameters, ZoneCount};
+    use uds_geometry::{
+        Configuration, CustomConfiguration, RecordName, VolumeIndexParameters, ZoneCount,
+    };
 
     use super::*;
 
-    /// A zone with entries for names in each chapter up to `newest`.
-    fn filled(parameters: &SubIndexParameters, newest: u64) -> SubIndexZone {
-        let mut part = SubIndexZone::new(parameters, ZoneId::ZERO, ZoneCount::ONE).unwrap();
-        for chapter in 0..=newest {
-            part.set_open_chapter(VirtualChapter::new(chapter));
-            for number in 0..300 {
-                let block = format!("{chapter} {number}");
-                let name = RecordName::of_block(block.as_bytes());
-                let entry = part.get(&name).unwrap();
-                let put = part.put(entry, &name, VirtualChapter::new(chapter)).unwrap();
-                assert_eq!(put, Insertion::Inserted);
-            }
+    /// Opens a chapter, and puts entries for so many names in it.
+    fn fill(part: &mut SubIndexZone, chapter: u64, count: u64) {
+        part.set_open_chapter(VirtualChapter::new(chapter));
+        for number in 0..count {
+            let block = format!("{chapter} {number}");
+            let name = RecordName::of_block(block.as_bytes());
+            let entry = part.get(&name).unwrap();
+            let put = part.put(entry, &name, VirtualChapter::new(chapter)).unwrap();
+            assert_eq!(put, Insertion::Inserted);
         }
-        part
+    }
+
+    fn zone(parameters: &SubIndexParameters) -> SubIndexZone {
+        SubIndexZone::new(parameters, ZoneId::ZERO, ZoneCount::ONE).unwrap()
     }
 
     fn window(oldest: u64, newest: u64) -> Window {
@@ -320,7 +322,8 @@ mod tests {
         let parameters =
             VolumeIndexParameters::new(&Configuration::tiny(false).geometry()).unwrap();
         let parameters = parameters.non_hook;
-        let mut part = filled(&parameters, 2);
+        let mut part = zone(&parameters);
+        (0..3).for_each(|chapter| fill(&mut part, chapter, 300));
         let mut whole = Counter::new(&parameters, Portion::SHORT);
         let counted = whole.count(&part, ZoneId::ZERO, 0, window(0, 2));
         assert_eq!(counted, ControlFlow::Break(parameters.list_count));
@@ -352,5 +355,43 @@ mod tests {
         let moved = counter.finish(moved);
         assert_eq!((moved.by_chapter[0], moved.live, moved.expired), (300, 300, 600));
         assert_eq!(moved.by_chapter.len() as u64, chapters);
+    }
+
+    // Guards against counting the records of chapters that a zone has forgotten early, for want of
+    // memory, as if they could be found.
+    #[test]
+    fn chapters_that_expired_early_do_not_count() {
+        let custom = CustomConfiguration {
+            bytes_per_page: 4096,
+            record_pages_per_chapter: 8,
+            chapters_per_volume: 256,
+            ..CustomConfiguration::default()
+        };
+        let geometry = Configuration::custom(&custom).unwrap().geometry();
+        let parameters = VolumeIndexParameters::new(&geometry).unwrap().non_hook;
+        let mut part = zone(&parameters);
+        let mut newest = 0;
+        while part.early_flushes() == 0 {
+            fill(&mut part, newest, 1200);
+            newest += 1;
+        }
+        newest -= 1;
+        assert!(newest < 256, "the window is not full");
+        let (low, _) = part.window();
+        let mut counter = Counter::new(&parameters, Portion::SHORT);
+        let mut next = 0;
+        while let ControlFlow::Continue(lists) =
+            counter.count(&part, ZoneId::ZERO, next, window(0, newest))
+        {
+            next += lists;
+        }
+        let counted = counter.finish(window(0, newest));
+        let (gone, kept) = counted.by_chapter.split_at(low as usize);
+        assert!(low > 0 && gone.iter().all(|&records| records == 0), "{gone:?}");
+        assert!(kept.iter().all(|&records| records == 1200), "{kept:?}");
+        // Lists that were looked at since have lost theirs.
+        assert!(counted.expired > 0 && counted.expired < low * 1200, "{}", counted.expired);
+        assert_eq!(counted.zones[0].oldest_chapter.get(), low);
+        assert!(counted.zones[0].used_bits < counted.zones[0].memory_bits);
     }
 }

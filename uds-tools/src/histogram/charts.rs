@@ -8,6 +8,7 @@ use crate::units;
 
 /// What the ages are counted in.
 const AGES: (&str, &str) = ("records", "age");
+const SAMPLE_AGES: (&str, &str) = ("samples", "age");
 const LENGTHS: (&str, &str) = ("lists", "entries");
 
 /// What there is to say of an index before its charts.
@@ -43,8 +44,8 @@ pub(super) fn of(look: &Look) -> Vec<Chart> {
             "Age of the records",
             "Records that can be found, by how many chapters are newer than theirs. One that is \
              found again is new again.",
-            census.by_chapter(),
-            usize::MAX,
+            AGES,
+            (census.by_chapter(), usize::MAX),
         )),
         Some(samples) => {
             let geometry = look.info.configuration.geometry();
@@ -53,8 +54,8 @@ pub(super) fn of(look: &Look) -> Vec<Chart> {
                 "Age of the records of dense chapters",
                 "Records that the volume index knows, by how many chapters are newer than theirs. \
                  One that is found again is new again.",
-                census.by_chapter(),
-                geometry.dense_chapters_per_volume() as usize,
+                AGES,
+                (census.by_chapter(), geometry.dense_chapters_per_volume() as usize),
             ));
             charts.push(ages(
                 "sample_age",
@@ -64,8 +65,8 @@ pub(super) fn of(look: &Look) -> Vec<Chart> {
                      many chapters are newer than theirs.",
                     geometry.sample_rate()
                 ),
-                samples.by_chapter.iter().copied(),
-                usize::MAX,
+                SAMPLE_AGES,
+                (samples.by_chapter.iter().copied(), usize::MAX),
             ));
         }
     }
@@ -89,17 +90,17 @@ pub(super) fn of(look: &Look) -> Vec<Chart> {
     charts
 }
 
-/// A chart of records by the age of their chapters, of which `by_chapter` has the oldest first and
-/// the open one last: of so many, the newest.
+/// A chart of records by the age of their chapters, of which there are the oldest first and the
+/// open one last: of so many, the newest.
 fn ages(
     id: &'static str,
     title: &str,
     note: impl Into<String>,
-    by_chapter: impl ExactSizeIterator<Item = u64>,
-    chapters: usize,
+    counts_and_by: (&'static str, &'static str),
+    (by_chapter, chapters): (impl ExactSizeIterator<Item = u64>, usize),
 ) -> Chart {
     let mut counts: Vec<u64> = by_chapter.collect();
     counts.reverse();
     counts.truncate(chapters);
-    Chart::new(id, title, note, AGES).with_row(0, &counts, Some("open"))
+    Chart::new(id, title, note, counts_and_by).with_row(0, &counts, Some("open"))
 }
