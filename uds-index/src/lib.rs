@@ -7,6 +7,7 @@
 //!
 //! - [`Index`]: create, open, post, query, save, close.
 //! - [`Batch`]: many requests at once, which is how to be fast.
+//! - [`Index::statistics`] and [`Index::census`]: what an open index has done, and what it holds.
 //! - [`IndexInfo`]: what an index says of itself, without opening it; [`Inspector`]: what is in it;
 //!   [`verify`]: whether all of it is as it was written; [`find_index`]: where it begins.
 //! - [`uds_volume::Storage`]: where an index lives; [`uds_geometry::Configuration`]: how large
