@@ -20,6 +20,7 @@
 //! The layout's is taken before zones are held; zones are held in order of their numbers by those
 //! who hold several. Everything else is taken alone, for moments, also by holders of a zone.
 
+mod census;
 mod close;
 mod copying;
 mod explain;

@@ -14,6 +14,7 @@ use std::fmt;
 use uds_geometry::{Configuration, Geometry, Nonce, RecordData, RecordName};
 use uds_volume::Storage;
 
+use crate::census::{Census, SurveyControl};
 use crate::engine::{Engine, Manning, Threads};
 use crate::flight::{Ending, Ticket};
 use crate::gate::Pass;
@@ -411,6 +412,33 @@ impl Index {
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         self.threads.engine().statistics()
+    }
+
+    /// Counts the entries of the volume index, and how full its delta lists are. At any time:
+    /// requests go on meanwhile, and wait for a millisecond now and then. Where they change the
+    /// index, each list is counted as it is when its turn comes. Ten million records take some
+    /// tenths of a second.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use uds_geometry::{Configuration, LayoutSizes, RecordData, RecordName};
+    /// use uds_index::{CreateOptions, Index, SurveyControl};
+    /// # use uds_volume::MemoryStorage;
+    /// # let configuration = Configuration::tiny(false);
+    /// # let bytes = LayoutSizes::new(&configuration.geometry())?.total_bytes();
+    /// # let storage = Arc::new(MemoryStorage::new(bytes));
+    /// # let index = Index::create(storage, &configuration, &CreateOptions::default())?;
+    /// index.post(RecordName::of_block(b"the block's bytes"), RecordData::new([7; 16]))?;
+    /// let census = index.census(&SurveyControl::new())?;
+    /// assert!(census.by_chapter().eq([1]));
+    /// # Ok::<(), uds_index::IndexError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`IndexError::Abandoned`] where another thread has ended it through `control`.
+    pub fn census(&self, control: &SurveyControl) -> Result<Census, IndexError> {
+        self.threads.engine().census(control)
     }
 
     /// The configuration of the index.

@@ -15,12 +15,14 @@ mod open_chapter;
 mod page_map;
 mod saves;
 mod slots;
+mod survey;
 mod window;
 
 use uds_geometry::{Geometry, PhysicalChapter};
 use uds_volume::{Storage, Volume, VolumeError, Wanted};
 
 pub use self::chapter::{ChapterContents, ChapterRecord, Naming};
+pub use self::copies::{Copies, NameCopy, Standing};
 pub use self::index_page::{IndexPage, IndexPageList, PageEntries, PageEntry};
 pub use self::open_chapter::OpenChapterRecords;
 pub use self::page_map::{MappedPage, MappedPages, SavedPageMap};
@@ -29,9 +31,8 @@ pub use self::saves::{
     StreamHeads, SubIndex,
 };
 pub use self::slots::{SlotPage, SlotState, SlotSummary, Slots, Staleness};
+pub use self::survey::{ChapterSurvey, PageSurvey, Survey};
 pub use self::window::{Window, WindowSource};
-
-pub use self::copies::{Copies, NameCopy, Standing};
 use crate::engine::open_volume;
 use crate::layout::{Expected, Layout};
 use crate::sync::Arc;

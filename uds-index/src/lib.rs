@@ -8,6 +8,7 @@
 //! - [`Index`]: create, open, post, query, save, close.
 //! - [`copy_records`]: the records of an index in one of another size or kind.
 //! - [`Batch`]: many requests at once, which is how to be fast.
+//! - [`Index::statistics`] and [`Index::census`]: what an open index has done, and what it holds.
 //! - [`IndexInfo`]: what an index says of itself, without opening it; [`Inspector`]: what is in it;
 //!   [`verify`]: whether all of it is as it was written; [`find_index`]: where it begins.
 //! - [`uds_volume::Storage`]: where an index lives; [`uds_geometry::Configuration`]: how large
@@ -40,8 +41,11 @@
 #![forbid(unsafe_code)]
 
 mod callbacks;
+mod census;
 mod chapters;
+mod control;
 mod copying;
+mod distribution;
 mod engine;
 mod error;
 mod explanation;
@@ -54,6 +58,7 @@ mod layout;
 mod nonce;
 mod open_chapter;
 mod options;
+mod parallel;
 mod port;
 mod recovery;
 mod request;
@@ -70,7 +75,9 @@ mod volume_index;
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+pub use census::{Census, SubIndexCensus, SurveyControl, SurveyProgress, ZoneOccupancy};
 pub use copying::{CopyError, CopyProgress, CopyReport, copy_records};
+pub use distribution::Distribution;
 pub use error::{ErrorKind, IndexError, UncleanReason};
 pub use explanation::{
     Absence, CacheSearch, CachedChapter, ChapterSearch, ChapterState, EntryMatch, EntrySearch,
@@ -80,11 +87,11 @@ pub use flight::Ticket;
 pub use index::Index;
 pub use info::{IndexInfo, SaveState, SavedState};
 pub use inspection::{
-    ChapterContents, ChapterRecord, Copies, IndexPage, IndexPageList, Inspector, MappedPage,
-    MappedPages, NameCopy, Naming, OpenChapterHeader, OpenChapterRecords, PageEntries, PageEntry,
-    RegionKind, SaveRegion, SaveSlot, SaveSlotState, SavedHeader, SavedPageMap, SlotPage,
-    SlotState, SlotSummary, Slots, Staleness, Standing, StreamHead, StreamHeads, SubIndex, Window,
-    WindowSource,
+    ChapterContents, ChapterRecord, ChapterSurvey, Copies, IndexPage, IndexPageList, Inspector,
+    MappedPage, MappedPages, NameCopy, Naming, OpenChapterHeader, OpenChapterRecords, PageEntries,
+    PageEntry, PageSurvey, RegionKind, SaveRegion, SaveSlot, SaveSlotState, SavedHeader,
+    SavedPageMap, SlotPage, SlotState, SlotSummary, Slots, Staleness, Standing, StreamHead,
+    StreamHeads, SubIndex, Survey, Window, WindowSource,
 };
 pub use options::{CreateOptions, OpenMode, OpenOptions, SuspendMode};
 pub use recovery::{RecoveryControl, RecoveryPhase, RecoveryProgress, RecoveryReport};

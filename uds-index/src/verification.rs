@@ -31,9 +31,7 @@ mod records;
 mod room;
 mod save;
 
-use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::thread::available_parallelism;
 
 use uds_geometry::{
     ChapterPage, IndexPageNumber, PhysicalChapter, VirtualChapter, VolumeIndexParameters,
@@ -48,18 +46,17 @@ use self::finding::Findings;
 pub use self::finding::{Cause, Finding, Region, Severity};
 use self::save::{LatestSave, SaveReport};
 use crate::IndexError;
+use crate::control::Control;
 use crate::engine::open_volume;
 use crate::error::UncleanReason;
 use crate::layout::{Expected, Layout};
-use crate::sync::counter::{AtomicUsize, Ordering};
+use crate::parallel::{threads, work_on_all};
 use crate::sync::{Arc, Mutex, lock};
 
 /// Findings that are kept of a verification; more are counted.
 const MAX_FINDINGS: usize = 4096;
 /// Findings that are kept of the latest save.
 const MAX_OF_PART: usize = 1024;
-/// Threads that are used if the caller does not say: more wait for the storage, or for memory.
-const MAX_THREADS: usize = 8;
 /// The first page of every chapter.
 const FIRST_PAGE: ChapterPage = ChapterPage::Index(IndexPageNumber::new(0));
 
@@ -145,15 +142,15 @@ pub fn verify(
     options: &VerifyOptions,
     control: &VerifyControl,
 ) -> Result<Verification, IndexError> {
-    let result = run(storage, options, control);
-    control.enter_phase(VerifyPhase::Over, 0);
+    let result = run(storage, options, &control.control);
+    control.control.enter_phase(VerifyPhase::Over, 0);
     result
 }
 
 fn run(
     storage: Arc<dyn Storage>,
     options: &VerifyOptions,
-    control: &VerifyControl,
+    control: &Control<VerifyPhase>,
 ) -> Result<Verification, IndexError> {
     control.enter_phase(VerifyPhase::Saves, 0);
     let mut layout = Layout::load_head(storage, options.offset_blocks, &Expected::default())?;
@@ -163,13 +160,12 @@ fn run(
     let parameters = Arc::new(VolumeIndexParameters::new(&geometry)?);
     let volume = open_volume(&layout, geometry)?;
     let (state, latest) = save::state(&layout, &volume, &mut findings);
-    let cores = || available_parallelism().map_or(1, NonZeroUsize::get).min(MAX_THREADS);
     let verifier = Verifier {
         layout: &layout,
         volume: &volume,
         parameters: &parameters,
         control,
-        threads: if options.threads == 0 { cores() } else { options.threads },
+        threads: threads(options.threads),
     };
     let mut verification = Verification {
         state,
@@ -196,7 +192,7 @@ struct Verifier<'a> {
     layout: &'a Layout,
     volume: &'a Volume,
     parameters: &'a Arc<VolumeIndexParameters>,
-    control: &'a VerifyControl,
+    control: &'a Control<VerifyPhase>,
     threads: usize,
 }
 
@@ -271,41 +267,26 @@ impl Verifier<'_> {
         targets: &[Target],
         comparison: Option<&Comparison<'_>>,
     ) -> Result<(Vec<SlotReport>, Vec<Places>), IndexError> {
-        let next = AtomicUsize::new(0);
         let threads = self.threads.min(targets.len()).max(1);
-        let work = || -> Result<_, IndexError> {
-            let mut examiner = Examiner::new(self.volume)?;
-            let mut places = comparison.map(|it| it.places(targets.len(), threads));
-            let mut reports = Vec::new();
-            loop {
-                self.control.check()?;
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                let Some(&(slot, expected)) = targets.get(number) else { break };
+        let begin = || {
+            let places = comparison.map(|it| it.places(targets.len(), threads));
+            Ok((Examiner::new(self.volume)?, places))
+        };
+        let (reports, workers) =
+            work_on_all(targets.len(), threads, self.control, begin, |worker, number| {
+                let (examiner, places) = worker;
+                let (slot, expected) = targets[number];
                 let report = examiner.examine(slot, expected);
                 if let (Some(places), Some(comparison), Some(chapter)) =
-                    (&mut places, comparison, expected)
+                    (places, comparison, expected)
                 {
                     if report.is_identified {
-                        comparison.place_chapter(&examiner, chapter, number, places);
+                        comparison.place_chapter(examiner, chapter, number, places);
                     }
                 }
-                reports.push((number, report));
-                self.control.step();
-            }
-            Ok((reports, places))
-        };
-        let (mut reports, mut places) = (Vec::new(), Vec::new());
-        std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            for worker in workers {
-                let (more, of_thread) = worker.join().map_err(|_| IndexError::Panicked)??;
-                reports.extend(more);
-                places.extend(of_thread);
-            }
-            Ok::<_, IndexError>(())
-        })?;
-        reports.sort_unstable_by_key(|(number, _)| *number);
-        Ok((reports.into_iter().map(|(_, report)| report).collect(), places))
+                report
+            })?;
+        Ok((reports, workers.into_iter().filter_map(|(_, places)| places).collect()))
     }
 
     /// Examines the chapters of a save group by group, and compares the volume index with each.

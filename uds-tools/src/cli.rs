@@ -5,11 +5,13 @@ mod convert;
 mod create;
 mod dump;
 mod estimate;
+mod histogram;
 mod info;
 mod lookup;
 mod man;
 mod rebuild;
 mod size;
+mod stats;
 mod verify;
 
 use std::path::PathBuf;
@@ -21,11 +23,13 @@ pub(crate) use self::convert::ConvertArgs;
 pub(crate) use self::create::CreateArgs;
 pub(crate) use self::dump::{Chapter, DumpArgs, DumpFormat, What};
 pub(crate) use self::estimate::EstimateArgs;
+pub(crate) use self::histogram::HistogramArgs;
 pub(crate) use self::info::InfoArgs;
 pub(crate) use self::lookup::LookupArgs;
 pub(crate) use self::man::ManArgs;
 pub(crate) use self::rebuild::RebuildArgs;
 pub(crate) use self::size::SizeArgs;
+pub(crate) use self::stats::StatsArgs;
 pub(crate) use self::verify::VerifyArgs;
 use crate::exit;
 
@@ -42,30 +46,36 @@ pub(crate) enum Command {
     /// Read files and say what deduplication would save
     #[command(after_help = exit::with_codes(estimate::HELP))]
     Estimate(EstimateArgs),
-    /// Make a new index of another size or kind from an old one
-    #[command(after_help = exit::with_codes(convert::HELP))]
-    Convert(ConvertArgs),
-    /// Make an empty index
-    #[command(after_help = exit::with_codes(create::HELP))]
-    Create(CreateArgs),
-    /// Print what is in an index, row by row; never writes
-    #[command(after_help = exit::with_codes(dump::HELP))]
-    Dump(DumpArgs),
-    /// Say what an index is and how full it is; never writes
-    #[command(after_help = exit::with_codes(info::HELP))]
-    Info(InfoArgs),
-    /// Look names up, and tell how they are found, or why not; never writes
-    #[command(after_help = exit::with_codes(lookup::HELP))]
-    Lookup(LookupArgs),
-    /// Recover an index that was not closed cleanly, and save it
-    #[command(after_help = exit::with_codes(rebuild::HELP))]
-    Rebuild(RebuildArgs),
     /// How much memory and disk an index takes, and what it remembers
     #[command(after_help = exit::with_codes(size::HELP))]
     Size(SizeArgs),
+    /// Make an empty index
+    #[command(after_help = exit::with_codes(create::HELP))]
+    Create(CreateArgs),
+    /// Make a new index of another size or kind from an old one
+    #[command(after_help = exit::with_codes(convert::HELP))]
+    Convert(ConvertArgs),
+    /// Say what an index is and how full it is; never writes
+    #[command(after_help = exit::with_codes(info::HELP))]
+    Info(InfoArgs),
+    /// Count what is in an index, and say how full its parts are; never writes
+    #[command(after_help = exit::with_codes(stats::HELP))]
+    Stats(StatsArgs),
+    /// Show how old the records of an index are, and how long its lists; never writes to it
+    #[command(after_help = exit::with_codes(histogram::HELP))]
+    Histogram(HistogramArgs),
+    /// Look names up, and tell how they are found, or why not; never writes
+    #[command(after_help = exit::with_codes(lookup::HELP))]
+    Lookup(LookupArgs),
+    /// Print what is in an index, row by row; never writes
+    #[command(after_help = exit::with_codes(dump::HELP))]
+    Dump(DumpArgs),
     /// Check a whole index, and say what is wrong where; never writes
     #[command(after_help = exit::with_codes(verify::HELP))]
     Verify(VerifyArgs),
+    /// Recover an index that was not closed cleanly, and save it
+    #[command(after_help = exit::with_codes(rebuild::HELP))]
+    Rebuild(RebuildArgs),
     /// Print a script that completes the command line in a shell
     #[command(after_help = exit::with_codes(completions::HELP))]
     Completions(CompletionsArgs),

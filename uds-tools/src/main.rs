@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod chart;
 mod cli;
 mod completions;
 mod convert;
@@ -12,16 +13,22 @@ mod create;
 mod dump;
 mod estimate;
 mod exit;
+mod histogram;
+mod html;
 mod info;
+mod look;
 mod lookup;
 mod man;
+mod new_file;
 mod output;
 mod rebuild;
 mod recover;
 mod size;
 mod source;
+mod stats;
 mod stop;
 mod storage;
+mod terminal;
 mod units;
 mod verify;
 mod watch;
@@ -36,14 +43,16 @@ fn main() -> ExitCode {
     stop::outlive_size_limit();
     let outcome = match Cli::parse().command {
         Command::Estimate(arguments) => estimate::run(&arguments),
-        Command::Convert(arguments) => convert::run(&arguments),
-        Command::Create(arguments) => create::run(&arguments),
-        Command::Dump(arguments) => dump::run(&arguments),
-        Command::Info(arguments) => info::run(&arguments),
-        Command::Lookup(arguments) => lookup::run(&arguments),
-        Command::Rebuild(arguments) => rebuild::run(&arguments),
         Command::Size(arguments) => size::run(&arguments),
+        Command::Create(arguments) => create::run(&arguments),
+        Command::Convert(arguments) => convert::run(&arguments),
+        Command::Info(arguments) => info::run(&arguments),
+        Command::Stats(arguments) => stats::run(&arguments),
+        Command::Histogram(arguments) => histogram::run(&arguments),
+        Command::Lookup(arguments) => lookup::run(&arguments),
+        Command::Dump(arguments) => dump::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Rebuild(arguments) => rebuild::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
     };

@@ -1,8 +1,6 @@
 //! Watching a verification from another thread, and ending it.
 
-use crate::IndexError;
-use crate::sync::counter::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex, lock};
+use crate::control::Control;
 
 /// What a verification is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,18 +38,7 @@ pub struct VerifyProgress {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct VerifyControl {
-    shared: Arc<Shared>,
-}
-
-/// All accesses are relaxed: nothing else depends on these.
-#[derive(Debug, Default)]
-struct Shared {
-    /// Written by the thread that verifies, read by those that watch.
-    phase: Mutex<(VerifyPhase, u64)>,
-    /// Written by all threads of the verification.
-    done: AtomicU64,
-    /// Written by whoever wants an end of it.
-    is_abandoned: AtomicBool,
+    pub(super) control: Control<VerifyPhase>,
 }
 
 impl VerifyControl {
@@ -64,31 +51,14 @@ impl VerifyControl {
     /// How far the verification is. At any time.
     #[must_use]
     pub fn progress(&self) -> VerifyProgress {
-        let (phase, total) = *lock(&self.shared.phase);
-        VerifyProgress { phase, done: self.shared.done.load(Ordering::Relaxed), total }
+        let (phase, done, total) = self.control.progress();
+        VerifyProgress { phase, done, total }
     }
 
     /// Ends the verification at the next chapter: it fails with [`IndexError::Abandoned`].
-    pub fn abandon(&self) {
-        self.shared.is_abandoned.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn enter_phase(&self, phase: VerifyPhase, total: u64) {
-        let mut state = lock(&self.shared.phase);
-        self.shared.done.store(0, Ordering::Relaxed);
-        *state = (phase, total);
-    }
-
-    /// Says that one chapter is done.
-    pub(super) fn step(&self) {
-        self.shared.done.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// # Errors
     ///
-    /// [`IndexError::Abandoned`] where somebody wants an end of it.
-    pub(super) fn check(&self) -> Result<(), IndexError> {
-        let is_abandoned = self.shared.is_abandoned.load(Ordering::Relaxed);
-        if is_abandoned { Err(IndexError::Abandoned) } else { Ok(()) }
+    /// [`IndexError::Abandoned`]: crate::IndexError::Abandoned
+    pub fn abandon(&self) {
+        self.control.abandon();
     }
 }

@@ -12,8 +12,9 @@ use uds_volume::{IndexPageMap, Volume, VolumeError};
 use super::chapter::SlotReport;
 use super::checked::Checked;
 use super::finding::{Cause, Finding, Findings, Region, Severity};
-use super::{MAX_OF_PART, VerifiedState, VerifyControl};
+use super::{MAX_OF_PART, VerifiedState, VerifyPhase};
 use crate::IndexError;
+use crate::control::Control;
 use crate::engine::check_volume;
 use crate::error::{Reading, UncleanReason};
 use crate::layout::{Header, Layout, RegionReader, Save};
@@ -152,7 +153,7 @@ pub(super) fn check(
     volume: &Volume,
     parameters: &VolumeIndexParameters,
     latest: LatestSave,
-    control: &VerifyControl,
+    control: &Control<VerifyPhase>,
 ) -> Result<SaveReport, IndexError> {
     let mut report = SaveReport {
         findings: Findings::new(MAX_OF_PART),
@@ -278,7 +279,7 @@ fn check_volume_index(
     layout: &Layout,
     parameters: &VolumeIndexParameters,
     latest: LatestSave,
-    control: &VerifyControl,
+    control: &Control<VerifyPhase>,
     report: &mut SaveReport,
 ) -> Result<(), IndexError> {
     let LatestSave { slot, save, .. } = latest;

@@ -1,7 +1,7 @@
 //! One zone of a sub-index: look-up, flushing, expiry (specification, sections 9.2 to 9.5).
 
 use uds_delta_index::{
-    Cursor, DeltaStatistics, DeltaZone, Insertion, MergeScratch, ZoneConfiguration,
+    Cursor, DeltaStatistics, DeltaZone, Insertion, MAX_LIST_BITS, MergeScratch, ZoneConfiguration,
 };
 use uds_geometry::{
     DeltaKey, DeltaListNumber, RecordName, SubIndexParameters, VirtualChapter, ZoneCount, ZoneId,
@@ -91,6 +91,33 @@ impl SubIndexZone {
 
     pub(crate) fn flush_chapters(&self) -> &[u64] {
         &self.flush_chapters
+    }
+
+    /// Bits of all lists with more of which chapters expire early.
+    pub(crate) fn early_expiry_bits(&self) -> u64 {
+        self.max_bits
+    }
+
+    /// Whether a list of so many bits has room for another entry, if it goes to its end.
+    pub(crate) fn has_room_in(&self, list_bits: u32) -> bool {
+        let least = self.parameters.chapter_bits + self.parameters.coding.min_bits();
+        list_bits + least <= MAX_LIST_BITS
+    }
+
+    /// Calls `see` with the chapter of each entry of a list, which need not be in the window, and
+    /// whether the entry is a collision.
+    pub(crate) fn chapters_of(
+        &self,
+        list: DeltaListNumber,
+        mut see: impl FnMut(u64, bool),
+    ) -> Result<(), IndexError> {
+        let flush_chapter = self.flush_chapters[self.list_index(list)];
+        for entry in self.lists.entries(list)? {
+            let entry = entry?;
+            let chapter = chapter_of_value(&self.parameters, self.low, flush_chapter, entry.value);
+            see(chapter, entry.name.is_some());
+        }
+        Ok(())
     }
 
     /// How many chapters expired early for want of memory.

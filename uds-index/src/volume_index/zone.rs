@@ -111,6 +111,20 @@ impl VolumeIndexZone {
         Ok(())
     }
 
+    /// Does something with the part of the samples, or with the other one; nothing where there are
+    /// no samples.
+    pub(crate) fn with_part<T>(
+        &self,
+        is_hook: bool,
+        with: impl FnOnce(&SubIndexZone) -> T,
+    ) -> Option<T> {
+        match &self.hook {
+            Some(hooks) if is_hook => Some(with(&hooks.lock())),
+            None if is_hook => None,
+            _ => Some(with(&self.non_hook)),
+        }
+    }
+
     /// Does something with the part of the samples, if there is one, or with the other one.
     pub(crate) fn with_part_mut<E>(
         &mut self,

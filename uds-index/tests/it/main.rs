@@ -1,6 +1,7 @@
 //! The index through its public API.
 #![expect(clippy::unwrap_used, reason = "what a test does not expect fails it, with its place")]
 
+mod census;
 mod common;
 mod conformance;
 mod converted;

@@ -4,8 +4,11 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use uds_geometry::{Configuration, LayoutSizes};
-use uds_index::{Batch, CreateOptions, ErrorKind, Index, OpenMode, OpenOptions};
-use uds_volume::{CountingStorage, MemoryStorage};
+use uds_index::{
+    Batch, ChapterSurvey, CreateOptions, ErrorKind, Index, Inspector, OpenMode, OpenOptions,
+    SurveyControl,
+};
+use uds_volume::{CountingStorage, MemoryStorage, Storage};
 
 use super::Tally;
 use super::oracle::Oracle;
@@ -207,6 +210,7 @@ impl Subject {
             let used = index.statistics().memory_used;
             assert!(used <= 2 * self.memory_used, "{what}: {used} bytes of memory");
         }
+        Self::count_all(&index, storage.clone(), &what);
         // A chapter is filled, over whatever was in its slot.
         let new = self.records..self.records + self.records_per_chapter() + 10;
         let mut batch = Batch::new();
@@ -236,6 +240,23 @@ impl Subject {
             }
         }
         tally
+    }
+
+    /// Counts what is there: every entry of every list, whatever it says.
+    fn count_all(index: &Index, storage: Arc<dyn Storage>, what: &str) {
+        let control = SurveyControl::new();
+        let census = index.census(&control).unwrap();
+        for part in census.sub_indexes() {
+            let entries = part.live + part.expired + part.stray;
+            assert_eq!(entries, part.list_entries.sum(), "{what}");
+        }
+        let window = census.oldest_chapter..census.newest_chapter;
+        let closed = window.end.get() - window.start.get();
+        assert_eq!(census.by_chapter().len() as u64, closed + 1, "{what}");
+        let survey = Inspector::open(storage, 0).unwrap().survey(window, 1, &control).unwrap();
+        assert_eq!(survey.chapters.len() as u64, closed, "{what}");
+        let entries: u64 = survey.chapters.iter().map(ChapterSurvey::entries).sum();
+        assert_eq!(entries, survey.list_entries.sum(), "{what}");
     }
 
     /// Asks for all names. Whatever is found must be right, whatever fails must be damaged. Says

@@ -1,0 +1,242 @@
+//! Pages of charts that open from disk: one file, which loads nothing and runs nothing.
+//!
+//! # Invariants
+//!
+//! 1. Whatever a name or a path contains stays text.
+//! 2. What a picture shows is also in words and in a table below it; nothing depends on colour.
+//! 3. The page is ASCII, so that it reads the same whatever it is taken for.
+
+use std::fmt::Write;
+
+use crate::chart::{Bin, Chart};
+use crate::units;
+
+/// What is to be on a page.
+pub(crate) struct Page<'a> {
+    pub(crate) title: &'a str,
+    /// What it is about: names and values.
+    pub(crate) facts: &'a [(&'a str, String)],
+    pub(crate) charts: &'a [Chart],
+}
+
+/// Pixels from one bar to the next.
+const ROW: usize = 24;
+/// Where bars begin, and how long the longest is, in percent of the width: before them are
+/// their names, behind them their shares.
+const BARS_AT: f64 = 30.0;
+const BARS_LENGTH: f64 = 54.0;
+
+const STYLE: &str = "\
+:root{color-scheme:light dark;--ink:#1c1e21;--soft:#55595f;--paper:#fff;--line:#d5d8dc;\
+--bar:#2f6f9f}
+@media(prefers-color-scheme:dark){:root{--ink:#e6e8ea;--soft:#a5abb2;--paper:#16181b;\
+--line:#3a3f45;--bar:#6fb1e0}}
+*{box-sizing:border-box}
+body{margin:0 auto;max-width:80rem;padding:1rem;background:var(--paper);color:var(--ink);\
+font:1rem/1.45 system-ui,sans-serif}
+h1{font-size:1.4rem;margin:.5rem 0 1rem;overflow-wrap:anywhere}
+h2{font-size:1.1rem;margin:0 0 .3rem}
+p{margin:0 0 .8rem;color:var(--soft)}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;margin:0 0 2rem}
+dt{color:var(--soft)}
+dd{margin:0;overflow-wrap:anywhere}
+main{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));\
+gap:2.5rem 3rem;align-items:start}
+svg{display:block;width:100%;overflow:visible;font-size:13px;font-variant-numeric:tabular-nums}
+text{fill:var(--ink)}
+rect{fill:var(--bar);stroke:var(--bar)}
+line{stroke:var(--line)}
+table{border-collapse:collapse;width:100%;margin-top:1rem;font-size:.875rem;\
+font-variant-numeric:tabular-nums}
+caption{text-align:left;color:var(--soft);padding:.2rem 0}
+th,td{text-align:right;padding:.15rem .4rem;border-bottom:1px solid var(--line)}
+th{font-weight:600}
+tbody th{font-weight:400}
+footer{margin-top:2.5rem;color:var(--soft);font-size:.875rem}
+@media(forced-colors:active){rect{fill:CanvasText;stroke:CanvasText}text{fill:CanvasText}}
+@media print{main{display:block}section{break-inside:avoid;margin-bottom:2rem}}
+";
+
+impl Page<'_> {
+    /// The page.
+    pub(crate) fn html(&self) -> String {
+        let mut html = String::new();
+        // Writing to a string cannot fail.
+        let _ = self.write(&mut html);
+        html
+    }
+
+    fn write(&self, html: &mut String) -> std::fmt::Result {
+        let title = escaped(self.title);
+        write!(
+            html,
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" \
+             content=\"default-src 'none';style-src 'unsafe-inline'\">\n\
+             <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n\
+             <dl>\n"
+        )?;
+        for (name, value) in self.facts {
+            writeln!(html, "<dt>{}</dt><dd>{}</dd>", escaped(name), escaped(value))?;
+        }
+        html.push_str("</dl>\n<main>\n");
+        for chart in self.charts {
+            write_chart(html, chart)?;
+        }
+        writeln!(
+            html,
+            "</main>\n<footer>Made by uds {}</footer>\n</body>\n</html>",
+            env!("CARGO_PKG_VERSION")
+        )
+    }
+}
+
+fn write_chart(html: &mut String, chart: &Chart) -> std::fmt::Result {
+    let (id, title) = (escaped(chart.id), escaped(&chart.title));
+    writeln!(html, "<section aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{title}</h2>")?;
+    writeln!(html, "<p>{}</p>", escaped(&chart.note))?;
+    if chart.bins.is_empty() {
+        return html.write_str("<p>Nothing to show.</p>\n</section>\n");
+    }
+    write_picture(html, chart, &id)?;
+    let (by, counts) = (escaped(chart.by), escaped(chart.counts));
+    writeln!(
+        html,
+        "<table>\n<caption>The same in numbers: {} {counts}</caption>\n<thead><tr>\
+         <th scope=\"col\">{by}</th><th scope=\"col\">{counts}</th><th scope=\"col\">share</th>\
+         </tr></thead>\n<tbody>",
+        units::count(chart.total)
+    )?;
+    for bin in &chart.bins {
+        writeln!(
+            html,
+            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td></tr>",
+            escaped(&bin.label),
+            units::count(bin.count),
+            escaped(&units::share(bin.count, chart.total))
+        )?;
+    }
+    html.write_str("</tbody>\n</table>\n</section>\n")
+}
+
+fn write_picture(html: &mut String, chart: &Chart, id: &str) -> std::fmt::Result {
+    let height = ROW * (chart.bins.len() + 1);
+    writeln!(
+        html,
+        "<svg role=\"img\" height=\"{height}\" aria-labelledby=\"{id} {id}-words\">\n\
+         <desc id=\"{id}-words\">{}</desc>",
+        escaped(&in_words(chart))
+    )?;
+    let (by, largest) = (escaped(chart.by), chart.largest().max(1));
+    let names_at = BARS_AT - 2.0;
+    writeln!(
+        html,
+        "<text x=\"{names_at}%\" y=\"16\" text-anchor=\"end\" font-style=\"italic\">{by}</text>"
+    )?;
+    for (row, bin) in (1..).zip(&chart.bins) {
+        let top = row * ROW;
+        let length = bin.count as f64 / largest as f64 * BARS_LENGTH;
+        let (label, baseline) = (escaped(&bin.label), top + 16);
+        write!(
+            html,
+            "<text x=\"{names_at}%\" y=\"{baseline}\" text-anchor=\"end\">{label}</text>"
+        )?;
+        if bin.count > 0 {
+            let (at, bar, height) = (BARS_AT, top + 3, ROW - 6);
+            write!(
+                html,
+                "<rect x=\"{at}%\" y=\"{bar}\" width=\"{length:.2}%\" height=\"{height}\"/>"
+            )?;
+        }
+        let (end, share) = (BARS_AT + length, escaped(&units::share(bin.count, chart.total)));
+        writeln!(html, "<text x=\"{end:.2}%\" dx=\"7\" y=\"{baseline}\">{share}</text>")?;
+    }
+    writeln!(
+        html,
+        "<line x1=\"{BARS_AT}%\" x2=\"{BARS_AT}%\" y1=\"{ROW}\" y2=\"{height}\"/>\n</svg>"
+    )
+}
+
+/// What a chart shows, for those who do not see it.
+fn in_words(chart: &Chart) -> String {
+    let (bars, total) = (chart.bins.len() as u64, units::count(chart.total));
+    let mut words = format!(
+        "{} by {}: {} for {total} {} in all.",
+        units::counted(bars, "bar"),
+        chart.by,
+        if bars == 1 { "it stands" } else { "they stand" },
+        chart.counts
+    );
+    let longest = chart.bins.iter().reduce(|a: &Bin, b| if b.count > a.count { b } else { a });
+    if let Some(bin) = longest.filter(|bin| bin.count > 0) {
+        let _ = write!(
+            words,
+            " The longest is that of {}: {} {}, {}.",
+            bin.label,
+            units::count(bin.count),
+            chart.counts,
+            units::share(bin.count, chart.total)
+        );
+    }
+    words
+}
+
+/// A text as it is written in a page: without markup, and in ASCII.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            ' '..='~' => escaped.push(character),
+            // Nothing else below 160 is a character that a page may have.
+            '\0'..='\u{9f}' => escaped.push_str("&#65533;"),
+            _ => {
+                let _ = write!(escaped, "&#{};", u32::from(character));
+            }
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Guards against names that become markup, or bytes that a browser has to guess at.
+    #[test]
+    fn names_stay_text() {
+        let evil = "<script>alert(1)</script>&\"'\u{1}\u{e9}\u{1f600}";
+        let text = escaped(evil);
+        assert!(text.is_ascii());
+        assert_eq!(
+            text,
+            "&lt;script&gt;alert(1)&lt;/script&gt;&amp;&quot;&#39;&#65533;&#233;&#128512;"
+        );
+        let chart =
+            Chart::new("id", evil, evil, ("records", "chapters")).with_row(0, &[3, 0], None);
+        let facts = [("Index", evil.to_owned())];
+        let html = Page { title: evil, facts: &facts, charts: &[chart] }.html();
+        assert!(html.is_ascii() && !html.contains("<script"), "{html}");
+        for outside in ["src=", "href=", "url(", "@import", "http://", "https://"] {
+            assert!(!html.contains(outside), "{outside} would need a network");
+        }
+    }
+
+    // Guards the words that stand for a picture.
+    #[test]
+    fn pictures_have_words() {
+        let chart = Chart::new("id", "T", "N.", ("records", "age")).with_row(0, &[1, 6, 2], None);
+        assert_eq!(
+            in_words(&chart),
+            "3 bars by age: they stand for 9 records in all. \
+             The longest is that of 1: 6 records, 66.7%."
+        );
+        let empty = Chart::new("id", "T", "N.", ("records", "age")).with_row(0, &[0], None);
+        assert_eq!(in_words(&empty), "1 bar by age: it stands for 0 records in all.");
+    }
+}
