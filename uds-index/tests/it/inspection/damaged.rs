@@ -6,7 +6,7 @@ use uds_geometry::{
     ChapterPage, Configuration, IndexPageNumber, LayoutSizes, PhysicalChapter, RecordPageNumber,
     VirtualChapter,
 };
-use uds_index::{Index, Inspector, Naming, SaveSlotState, SlotState};
+use uds_index::{Index, Inspector, Naming, SaveSlotState, SlotState, SlotSummary};
 use uds_volume::sim::{Fault, SimDisk};
 use uds_volume::{MemoryStorage, Operation, Storage};
 
@@ -271,7 +271,7 @@ fn pages_that_cannot_be_read() {
         disk.inject(Fault::of(Operation::Read).within(at..at + 1).forever());
         let inspector = Inspector::open(disk, 0).unwrap();
         let losses: Vec<_> =
-            summaries(&inspector).into_iter().filter(|summary| summary.is_loss()).collect();
+            summaries(&inspector).into_iter().filter(SlotSummary::is_loss).collect();
         let contents = inspector.chapter(VirtualChapter::new(1)).unwrap();
         let pages = contents.record_pages().count();
         if page == record_page(5) {
