@@ -151,7 +151,10 @@ impl Asking<'_> {
             }
             let mut report = Report::explained(asked, &explanation, self.arguments.explain);
             if let Some(copies) = &copies {
-                let of_name = copies.found.iter().filter(|copy| copy.position == position);
+                // They come in the order of the names.
+                let first = copies.found.partition_point(|copy| copy.position < position);
+                let of_name = copies.found[first..].iter();
+                let of_name = of_name.take_while(|copy| copy.position == position);
                 report.add_copies(of_name, &explanation);
             }
             self.sink.add(&report)?;
