@@ -155,7 +155,16 @@ fn no_two_live_chapters_share_a_slot() {
             0 => expired_none.push(newest),
             _ => {}
         }
+        let before = oldest;
         oldest += expired;
+        // The slot of 4097 is what 5119 needs; that of 4096 stays free until 6023 fills it.
+        match newest {
+            5001 => assert_eq!((before, oldest), (3978, 3979)),
+            5119 => assert_eq!((before, oldest), (4096, 4098)),
+            6023 => assert_eq!((before, oldest), (5001, 5001)),
+            8999 => assert_eq!(oldest, 8999 - 1022),
+            _ => {}
+        }
         let mut slots: Vec<_> = (oldest..=newest)
             .map(|chapter| geometry.physical_chapter(VirtualChapter::new(chapter)))
             .collect();

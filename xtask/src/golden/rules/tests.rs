@@ -99,6 +99,8 @@ fn what_the_library_writes_keeps_the_rules() {
         (made(&dense(), 0, &[Step::Open(1), Step::Post(0..9000), Step::Crash]), "crashed"),
         (two_saves(), "two saves"),
         (make::crashed_after_save(), "crashed after a save"),
+        (make::recovered(&dense()), "recovered"),
+        (make::recovered(&sparse()), "sparse, recovered"),
         (make::three_sessions(), "three sessions in different zones"),
     ];
     for ((subject, bytes), what) in &images {

@@ -142,6 +142,13 @@ pub(super) fn crashed_after_save() -> (Subject, Vec<u8>) {
     made(&dense(), 0, &steps.collect::<Vec<_>>())
 }
 
+/// An index that was not closed, recovered in other zones and closed.
+pub(super) fn recovered(configuration: &Configuration) -> (Subject, Vec<u8>) {
+    let first = [Step::Open(1), Step::Post(0..31_000), Step::Crash];
+    let steps = first.into_iter().chain([Step::Open(3), Step::Post(31_000..32_000), Step::Close]);
+    made(configuration, 0, &steps.collect::<Vec<_>>())
+}
+
 pub(super) fn three_sessions() -> (Subject, Vec<u8>) {
     let sessions = [(1, 0..7000), (4, 7000..9100), (2, 9100..20_000)];
     let steps = sessions
