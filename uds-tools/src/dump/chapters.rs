@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use uds_index::{Inspector, SlotState, SlotSummary, Staleness, Window, WindowSource};
 
-use super::sink::{Ended, Row, Sink, Table, chain, or_dash};
+use super::sink::{Ended, Row, Sink, Table, or_dash};
 use crate::units;
 
 const WIDTH: usize = 60;
@@ -88,7 +88,7 @@ impl WindowRow {
     fn new(window: &Window) -> Self {
         let (source, save_slot, reason) = match &window.source {
             WindowSource::Save(slot) => ("save", Some(*slot), None),
-            WindowSource::Volume(reason) => ("volume", None, Some(chain(reason))),
+            WindowSource::Volume(reason) => ("volume", None, Some(units::chain(reason))),
             _ => ("unknown", None, None),
         };
         Self {
@@ -155,7 +155,7 @@ impl SlotRow {
             other_nonce,
             entries: summary.entries(),
             lists: lists.collect(),
-            problem: problem.map(|(_, problem)| chain(problem)),
+            problem: problem.map(|(_, problem)| units::chain(problem)),
             problem_page: problem.map(|(page, _)| page.number.get()),
             problem_offset: problem.map(|(page, _)| page.offset),
         }

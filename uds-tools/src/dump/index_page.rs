@@ -9,7 +9,7 @@ use uds_geometry::IndexPageNumber;
 use uds_index::{IndexPage, Inspector, PageEntry};
 
 use super::Which;
-use super::sink::{Ended, Row, Sink, Table, chain};
+use super::sink::{Ended, Row, Sink, Table};
 use crate::units;
 
 const WIDTH: usize = 76;
@@ -101,7 +101,7 @@ pub(super) fn dump(
         let list = match list {
             Ok(list) => list,
             Err(error) => {
-                problem(None, chain(&error), sink)?;
+                problem(None, units::chain(&error), sink)?;
                 continue;
             }
         };
@@ -118,7 +118,7 @@ pub(super) fn dump(
         for entry in list.entries() {
             match entry {
                 Ok(entry) => sink.row(&EntryRow::new(number, page.offset(), &entry))?,
-                Err(error) => problem(Some(number), chain(&error), sink)?,
+                Err(error) => problem(Some(number), units::chain(&error), sink)?,
             }
         }
     }

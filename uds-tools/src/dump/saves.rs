@@ -10,7 +10,7 @@ use uds_index::{
     StreamHead,
 };
 
-use super::sink::{Ended, Row, Sink, Table, chain};
+use super::sink::{Ended, Row, Sink, Table};
 use crate::output::sub_index;
 use crate::units;
 
@@ -133,13 +133,13 @@ pub(super) fn dump(inspector: &Inspector, sink: &mut Sink<'_>) -> Result<bool, E
                 kind: "stream_problem",
                 save_slot,
                 zone,
-                problem: chain(error),
+                problem: units::chain(error),
             })?;
         }
         sink.words("\n")?;
     }
     let usable = inspector.usable_save()?;
-    let reason = usable.as_ref().err().map(|reason| chain(reason));
+    let reason = usable.as_ref().err().map(|reason| units::chain(reason));
     sink.row(&LoadRow { kind: "load", save_slot: usable.as_ref().ok().copied(), reason })?;
     Ok(is_sound && usable.is_ok())
 }
@@ -169,7 +169,7 @@ impl SlotRow {
             SaveSlotState::Saved(header) => row.set_header(header),
             SaveSlotState::Damaged(error) => {
                 row.state = "damaged";
-                row.problem = Some(chain(error));
+                row.problem = Some(units::chain(error));
             }
             _ => {}
         }
@@ -191,7 +191,7 @@ impl SlotRow {
             }
             OpenChapterHeader::Discarded => "discarded",
             OpenChapterHeader::Damaged(error) => {
-                self.problem = Some(chain(error));
+                self.problem = Some(units::chain(error));
                 "damaged"
             }
             _ => "unknown",

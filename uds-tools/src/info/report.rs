@@ -94,7 +94,7 @@ impl Report {
         let geometry = info.configuration.geometry();
         let (unclean, saved) = match &info.save {
             SaveState::Clean(saved) => (None, Some(saved)),
-            SaveState::Unclean { last, reason } => (Some(chain(reason)), last.as_ref()),
+            SaveState::Unclean { last, reason } => (Some(units::chain(reason)), last.as_ref()),
             _ => (Some("its state is unknown to this version of uds".into()), None),
         };
         Self {
@@ -318,15 +318,4 @@ fn memory_needed(geometry: &Geometry) -> u64 {
     let pages = u64::from(geometry.cache_slots()) * u64::from(geometry.bytes_per_page());
     let chapter = u64::from(geometry.records_per_chapter()) * RECORD_BYTES as u64;
     lists + pages + uds_geometry::page_map_bytes(geometry) + 2 * chapter
-}
-
-/// An error and what it came from, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let _ = write!(text, ": {error}");
-        source = error.source();
-    }
-    text
 }
