@@ -78,6 +78,9 @@ fn try_case(case: &Case, image: &Path, emit: Option<&Path>) -> Result<String> {
     check_answers(case, &ours, expected).context("the image that the program made")?;
     if emit.is_none() {
         fs::remove_file(&ours)?;
+    } else {
+        // It was opened meanwhile, which must leave what is handed out as it was.
+        check_rules(case, &ours, true).context("the image that is kept")?;
     }
     Ok(format!(", {theirs} rules kept; ours: {own} rules kept"))
 }
