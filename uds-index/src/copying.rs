@@ -24,7 +24,7 @@ use uds_geometry::{Record, VirtualChapter};
 
 use self::current::Reader;
 use crate::sync::mpsc::{Receiver, sync_channel};
-use crate::{Batch, Index, IndexError};
+use crate::{Batch, Index, IndexError, SurveyControl};
 
 /// Chapters that are read before the records of the one before them are stored.
 const READ_AHEAD: usize = 2;
@@ -47,6 +47,8 @@ pub struct CopyProgress {
 pub struct CopyReport {
     /// Chapters whose records were read, the open one included.
     pub chapters: u64,
+    /// The oldest chapters, which were not read because the records of the others fill the target.
+    pub skipped_chapters: u64,
     /// Records that were stored in the target. The oldest of them may be forgotten already.
     pub records: u64,
     /// Copies that were left out because the source has a newer one of the same name, or was told
@@ -117,9 +119,10 @@ pub fn copy_records(
     goes_on: &mut dyn FnMut(CopyProgress) -> ControlFlow<()>,
 ) -> Result<CopyReport, CopyError> {
     let mut reader = Reader::new(source.engine()).map_err(CopyError::Source)?;
+    let skipped_chapters = skip(source, target, &mut reader).map_err(CopyError::Source)?;
     let total = reader.chapters().end.get() - reader.chapters().start.get() + 1;
-    let mut copy =
-        Copy { target, batch: Batch::with_capacity(BATCH), report: CopyReport::default() };
+    let report = CopyReport { skipped_chapters, ..CopyReport::default() };
+    let mut copy = Copy { target, batch: Batch::with_capacity(BATCH), report };
     let (to_store, read) = sync_channel(READ_AHEAD);
     std::thread::scope(|scope| {
         scope.spawn(move || {
@@ -133,6 +136,32 @@ pub fn copy_records(
         copy.store_all(read, total, goes_on)
     })?;
     Ok(copy.report)
+}
+
+/// Leaves out the oldest chapters, as many as the target would forget in any case: where the records
+/// of the newer ones, as the volume index has them, fill it. Of a sparse chapter that is only the
+/// samples, so that too few are left out rather than too many. Says how many are.
+fn skip(source: &Index, target: &Index, reader: &mut Reader<'_>) -> Result<u64, IndexError> {
+    let room = target.geometry().records_per_volume();
+    let chapters = reader.chapters();
+    let most = chapters.end.get().saturating_sub(chapters.start.get()).saturating_add(1);
+    if most.saturating_mul(source.geometry().records_per_chapter().into()) <= room {
+        return Ok(0);
+    }
+    let census = source.census(&SurveyControl::new())?;
+    let numbers = census.oldest_chapter.get()..=census.newest_chapter.get();
+    let held: Vec<(u64, u64)> = numbers.zip(census.by_chapter()).collect();
+    let mut newer = 0;
+    let is_beyond = |&&(_, held): &&(u64, u64)| {
+        let is_full = newer >= room;
+        newer += held;
+        is_full
+    };
+    let last_skipped = held.iter().rev().find(is_beyond).map(|&(number, _)| number);
+    let Some(last) = last_skipped.filter(|&last| last >= chapters.start.get()) else {
+        return Ok(0);
+    };
+    Ok(reader.begin_after(VirtualChapter::new(last)))
 }
 
 /// The chapters of a range, and then none, for the open one.

@@ -52,6 +52,14 @@ impl<'a> Reader<'a> {
         self.chapters.clone()
     }
 
+    /// Leaves out the chapters up to this one. Says how many that are.
+    pub(super) fn begin_after(&mut self, chapter: VirtualChapter) -> u64 {
+        let first = chapter.next().clamp(self.chapters.start, self.chapters.end);
+        let skipped = first.get() - self.chapters.start.get();
+        self.chapters.start = first;
+        skipped
+    }
+
     /// The current records of a chapter, page by page; without a number, those in memory.
     pub(super) fn read(&mut self, chapter: Option<VirtualChapter>) -> Result<Part, IndexError> {
         let Some(chapter) = chapter else {

@@ -24,6 +24,9 @@ pub(super) struct Report {
     /// Whether the old index was not closed cleanly, and lacked its open chapter therefore.
     recovered: bool,
     chapters: u64,
+    /// The oldest chapters, which were not read because the records of the others fill the new
+    /// index.
+    skipped_chapters: u64,
     records: u64,
     /// The oldest of them, for which the new index has no room.
     forgotten: u64,
@@ -59,6 +62,7 @@ impl Report {
             new: Side::new(&arguments.new, &new.configuration),
             recovered,
             chapters: copied.chapters,
+            skipped_chapters: copied.skipped_chapters,
             records: copied.records,
             forgotten: statistics.records_forgotten.min(copied.records),
             not_stored: statistics.overflows,
@@ -97,6 +101,10 @@ impl Report {
         } else {
             writeln!(text, "  kept     {}, the newest", units::count(kept))?;
             writeln!(text, "  full     {} were forgotten, the oldest", units::count(lost))?;
+        }
+        if self.skipped_chapters > 0 {
+            let skipped = units::counted(self.skipped_chapters, "older chapter");
+            writeln!(text, "  full     without {skipped}")?;
         }
         if self.outdated > 0 {
             let outdated = units::count(self.outdated);
