@@ -138,9 +138,9 @@ pub fn copy_records(
     Ok(copy.report)
 }
 
-/// Leaves out the oldest chapters, as many as the target would forget in any case: where the records
-/// of the newer ones, as the volume index has them, fill it. Of a sparse chapter that is only the
-/// samples, so that too few are left out rather than too many. Says how many are.
+/// Leaves out the oldest chapters, as many as the target would forget in any case: where the
+/// records of the newer ones, as the volume index has them, fill it. Of a sparse chapter that is
+/// only the samples, so that too few are left out rather than too many. Says how many are.
 fn skip(source: &Index, target: &Index, reader: &mut Reader<'_>) -> Result<u64, IndexError> {
     let room = target.geometry().records_per_volume();
     let chapters = reader.chapters();
