@@ -119,6 +119,8 @@ impl Names {
 
     /// Goes on to a source.
     fn begin(&mut self, source: Source) -> Result<Option<Asked>, Failure> {
+        // The lock of standard input goes before it is taken anew, for a second `-`.
+        self.reading = Reading::Nothing;
         self.reading = match source {
             Source::Name(name) => return Ok(Some(Asked { name, block: None })),
             Source::Input => Reading::Input { lines: std::io::stdin().lock(), line: 0 },
