@@ -138,7 +138,7 @@ fn a_damaged_page() {
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(4), ""));
     assert!(ran.stdout.contains("1 of 3 names found, 1 failed"), "{ran:?}");
     let ran = uds.run(&["lookup", "index", &names[0], "--everywhere", "--format", "json"]);
-    assert_eq!(ran.json()["answers"][0]["copies"][0]["standing"], "forgotten");
+    assert_eq!(ran.json()["answers"][0]["copies"][0]["standing"], "unknown");
 }
 
 // Guards the copies that nothing leads to.
