@@ -107,10 +107,4 @@ impl Explanation {
             && !self.parts.is_sample
             && matches!(self.outcome, Outcome::Absent(_))
     }
-
-    /// Whether a chapter is in the index.
-    #[must_use]
-    pub fn has_chapter(&self, chapter: VirtualChapter) -> bool {
-        (self.oldest..=self.newest).contains(&chapter)
-    }
 }

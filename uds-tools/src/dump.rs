@@ -46,6 +46,7 @@ pub(crate) fn run(arguments: &DumpArgs) -> Result<Exit, Failure> {
     match outcome {
         Ok(exit) => Ok(exit),
         Err(Ended::Closed) => Ok(Exit::Done),
+        Err(Ended::Unwritten(failure)) => Err(failure),
         Err(Ended::Failed(failure)) => Err(about_file(failure, &index.file)),
     }
 }

@@ -3,11 +3,12 @@
 //!
 //! | module | part |
 //! |---|---|
-//! | `names` | the names that are asked for, as a stream |
+//! | `names`, `input` | the names that are asked for, as a stream |
 //! | `report`, `steps` | what is said of a name, and of the way of its look-up |
 //! | `text` | the same for people |
 //! | `sink` | standard output |
 
+mod input;
 mod names;
 mod report;
 mod sink;
@@ -55,7 +56,7 @@ pub(crate) fn run(arguments: &LookupArgs) -> Result<Exit, Failure> {
     };
     let is_blake3 = index.nonce() == BLAKE3_NONCE;
     let naming = if is_blake3 { Naming::Blake3 } else { Naming::Murmur };
-    let names = Names::new(sources, arguments.hash.unwrap_or(naming));
+    let names = Names::new(sources, arguments.hash.unwrap_or(naming), &stop);
     let mut asking = Asking {
         index,
         inspector,

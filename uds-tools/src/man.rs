@@ -3,7 +3,9 @@
 //! # Invariants
 //!
 //! 1. A page says what `--help` says, all of it, from the same words.
-//! 2. A page is the same whenever and wherever it is made: it has no date.
+//! 2. Each command has a page, and so has each part of one: `uds dump chapter` for example. No page
+//!    leads to one that is not there.
+//! 3. A page is the same whenever and wherever it is made: it has no date.
 
 mod page;
 
@@ -28,11 +30,15 @@ pub(crate) fn run(arguments: &ManArgs) -> Result<Exit, Failure> {
     }
     let command = match &arguments.command {
         None => &root,
-        Some(name) => root.find_subcommand(name).ok_or_else(|| {
-            let names: Vec<_> = root.get_subcommands().map(Command::get_name).collect();
-            let names = names.join(", ");
-            Failure::usage(format_args!("uds has no command {name:?}; it has {names}"))
-        })?,
+        Some(wanted) => {
+            let commands = with_parts(&root);
+            let found = commands.iter().find(|it| short(it) == Some(wanted));
+            found.copied().ok_or_else(|| {
+                let names: Vec<_> = commands.iter().filter_map(|it| short(it)).collect();
+                let names = names.join(", ");
+                Failure::usage(format_args!("uds has no command {wanted:?}; it has {names}"))
+            })?
+        }
     };
     output::write(page::of(command, &root).as_bytes())?;
     Ok(Exit::Done)
@@ -42,10 +48,21 @@ pub(crate) fn run(arguments: &ManArgs) -> Result<Exit, Failure> {
 fn write_all(root: &Command, directory: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(directory)
         .with_context(|| format!("cannot make the directory {directory:?}"))?;
-    for command in std::iter::once(root).chain(root.get_subcommands()) {
+    for command in with_parts(root) {
         let path = directory.join(format!("{}.1", page::name(command)));
         fs::write(&path, page::of(command, root))
             .with_context(|| format!("cannot write the page {path:?}"))?;
     }
     Ok(())
+}
+
+/// What a page is asked for by: `dump-chapter` for `uds-dump-chapter`. None for that of uds itself.
+fn short(command: &Command) -> Option<&str> {
+    page::name(command).split_once('-').map(|(_, short)| short)
+}
+
+/// A command, and all those within it.
+fn with_parts(command: &Command) -> Vec<&Command> {
+    let parts = command.get_subcommands().flat_map(with_parts);
+    std::iter::once(command).chain(parts).collect()
 }

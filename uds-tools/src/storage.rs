@@ -75,7 +75,8 @@ pub(crate) fn file_bytes(configuration: &Configuration, offset: u64) -> Result<u
         .filter(|&bytes| i64::try_from(bytes).is_ok())
         .ok_or_else(|| {
             Failure::usage(format_args!(
-                "--offset {offset} is beyond the end of every file: give it in blocks of 4 KiB"
+                "an index at block {offset} is beyond the end of every file: give the offset in \
+                 blocks of 4 KiB"
             ))
         })
 }

@@ -72,15 +72,21 @@ pub enum Standing {
     NeedsCompany,
     /// Its chapter is in the index, but nothing leads to it: it was deleted, or its entry is lost.
     Unreachable,
+    /// Nobody knows: pages of its chapter do not tell which that is, or the look-up failed.
+    Unknown,
 }
 
 impl NameCopy {
     /// What the copy is to the index, if `explanation` is that of its name.
     #[must_use]
     pub fn standing(&self, explanation: &Explanation) -> Standing {
-        let Some(chapter) = self.chapter.filter(|&it| explanation.has_chapter(it)) else {
-            return Standing::Forgotten;
+        // What is beyond the window was never in the index: its pages do not tell the truth.
+        let Some(chapter) = self.chapter.filter(|&chapter| chapter <= explanation.newest) else {
+            return Standing::Unknown;
         };
+        if chapter < explanation.oldest {
+            return Standing::Forgotten;
+        }
         let is_sparse = explanation.newest_sparse.is_some_and(|newest| chapter <= newest);
         match &explanation.outcome {
             Outcome::Found { chapter: found, .. } if chapter == *found => Standing::Current,
@@ -88,6 +94,7 @@ impl NameCopy {
             Outcome::Absent(_) if explanation.needs_company() && is_sparse => {
                 Standing::NeedsCompany
             }
+            Outcome::Failed(_) => Standing::Unknown,
             _ => Standing::Unreachable,
         }
     }

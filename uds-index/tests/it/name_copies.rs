@@ -111,6 +111,10 @@ fn damaged_chapters_are_searched_page_by_page() {
     let found = copies(&disk, &[130]);
     assert_eq!(found.found.len(), 1, "the page still has the nonce of the volume");
     assert_eq!((found.found[0].chapter, found.damaged.len()), (None, 1));
+    // Its chapter is in the window: nobody may say that it is forgotten.
+    let index = Index::open(disk.clone(), &OpenOptions::default()).unwrap();
+    let explanation = index.explain(&name(130)).unwrap();
+    assert_eq!(found.found[0].standing(&explanation), Standing::Unknown);
 }
 
 // Guards the way out of a long search.

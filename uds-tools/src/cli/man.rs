@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 
 pub(super) const HELP: &str = "\
 Without --dir, one page goes to standard output: of uds itself,
-or of one of its commands.
+of one of its commands, or of a part of one, as dump-chapter.
 
 Examples:
   uds man | man -l -

@@ -42,7 +42,9 @@ pub(super) struct Table {
 pub(super) enum Ended {
     /// Nobody reads them any more.
     Closed,
-    /// Something failed.
+    /// Standard output failed.
+    Unwritten(Failure),
+    /// The index did.
     Failed(Failure),
 }
 
@@ -151,7 +153,7 @@ fn ended(error: io::Error) -> Ended {
         return Ended::Closed;
     }
     let error = anyhow::Error::new(error).context("cannot write the rows to standard output");
-    Ended::Failed(Failure::new(Exit::InputOutput, error))
+    Ended::Unwritten(Failure::new(Exit::InputOutput, error))
 }
 
 /// A row as a line of CSV: the fields of an object, those of all columns.

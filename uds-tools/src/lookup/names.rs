@@ -5,17 +5,21 @@
 //!
 //! 1. Names come in the order of the command line, those of blocks last.
 //! 2. Memory is that of a line or a block, however many names there are.
+//! 3. Where the user wants to stop, no more names come.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, StdinLock};
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use uds_geometry::{NAME_BYTES, RecordName};
 
+use super::input::Input;
 use crate::cli::LookupArgs;
 use crate::estimate::{BLOCK_BYTES, Naming, is_zero};
 use crate::exit::{Exit, Failure, complain};
+use crate::stop::Stop;
 use crate::units;
 
 /// A line of standard input that is longer holds no name.
@@ -80,6 +84,7 @@ pub(super) fn parse(text: &str) -> Result<RecordName, String> {
 pub(super) struct Names {
     sources: std::vec::IntoIter<Source>,
     naming: Naming,
+    stop: Stop,
     reading: Reading,
 }
 
@@ -87,7 +92,7 @@ pub(super) struct Names {
 enum Reading {
     Nothing,
     Input {
-        lines: StdinLock<'static>,
+        lines: BufReader<Input>,
         line: u64,
     },
     Blocks(Blocks),
@@ -97,15 +102,16 @@ enum Reading {
 
 struct Blocks {
     path: Rc<Path>,
-    file: BufReader<File>,
+    file: BufReader<Input>,
     number: u64,
     zeroes: u64,
 }
 
 impl Names {
     /// The names of some sources, blocks being named like this.
-    pub(super) fn new(sources: Vec<Source>, naming: Naming) -> Self {
-        Self { sources: sources.into_iter(), naming, reading: Reading::Nothing }
+    pub(super) fn new(sources: Vec<Source>, naming: Naming, stop: &Stop) -> Self {
+        let (sources, stop) = (sources.into_iter(), stop.clone());
+        Self { sources, naming, stop, reading: Reading::Nothing }
     }
 
     /// The next name of the source at hand.
@@ -121,10 +127,16 @@ impl Names {
     fn begin(&mut self, source: Source) -> Result<Option<Asked>, Failure> {
         self.reading = match source {
             Source::Name(name) => return Ok(Some(Asked { name, block: None })),
-            Source::Input => Reading::Input { lines: std::io::stdin().lock(), line: 0 },
+            Source::Input => {
+                // Not the lock of the library: a second `-` would wait for the first to let it go.
+                let input = io::stdin().as_fd().try_clone_to_owned().map_err(cannot_read_input)?;
+                let lines = BufReader::new(Input::new(input.into(), &self.stop));
+                Reading::Input { lines, line: 0 }
+            }
             Source::Blocks(path) => {
                 let cannot = |error| cannot_read(&path, error);
-                let file = BufReader::with_capacity(64 << 10, File::open(&path).map_err(cannot)?);
+                let file = Input::new(File::open(&path).map_err(cannot)?, &self.stop);
+                let file = BufReader::with_capacity(64 << 10, file);
                 Reading::Blocks(Blocks { path: path.into(), file, number: 0, zeroes: 0 })
             }
         };
@@ -133,7 +145,12 @@ impl Names {
 
     fn try_next(&mut self) -> Result<Option<Asked>, Failure> {
         loop {
-            if let Some(asked) = self.next_here()? {
+            let next = self.next_here();
+            // What was read to a part when the wish came is neither a name nor wrong.
+            if self.stop.is_wished() {
+                return Ok(None);
+            }
+            if let Some(asked) = next? {
                 return Ok(Some(asked));
             }
             let Some(source) = self.sources.next() else { return Ok(None) };
@@ -160,15 +177,12 @@ impl Iterator for Names {
 }
 
 /// The name in the next line that is not empty.
-fn next_line(lines: &mut StdinLock<'_>, line: &mut u64) -> Result<Option<Asked>, Failure> {
+fn next_line(lines: &mut BufReader<Input>, line: &mut u64) -> Result<Option<Asked>, Failure> {
     let mut bytes = Vec::new();
     loop {
         bytes.clear();
         let read = lines.by_ref().take(MAX_LINE).read_until(b'\n', &mut bytes);
-        let read = read.map_err(|error| {
-            let error = anyhow::Error::new(error).context("cannot read names from standard input");
-            Failure::new(Exit::InputOutput, error)
-        })?;
+        let read = read.map_err(cannot_read_input)?;
         if read == 0 {
             return Ok(None);
         }
@@ -218,7 +232,12 @@ impl Blocks {
     }
 }
 
-fn cannot_read(path: &Path, error: std::io::Error) -> Failure {
+fn cannot_read_input(error: io::Error) -> Failure {
+    let error = anyhow::Error::new(error).context("cannot read names from standard input");
+    Failure::new(Exit::InputOutput, error)
+}
+
+fn cannot_read(path: &Path, error: io::Error) -> Failure {
     let error = anyhow::Error::new(error).context(format!("cannot read {path:?}"));
     Failure::new(Exit::InputOutput, error)
 }

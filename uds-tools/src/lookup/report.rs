@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use uds_geometry::VirtualChapter;
-use uds_index::{Answer, Explanation, IndexError, Location, NameCopy, Outcome, Standing};
+use uds_index::{Answer, Explanation, IndexError, Location, NameCopy, Standing};
 
 use super::names::Asked;
 use super::steps::Steps;
@@ -90,14 +90,13 @@ impl Report {
 
 impl CopyReport {
     fn new(copy: &NameCopy, explanation: &Explanation) -> Self {
-        // Where the look-up failed, it is not known what a query finds.
-        let standing = match (&explanation.outcome, copy.standing(explanation)) {
-            (Outcome::Failed(_), Standing::Unreachable) => "unknown",
-            (_, Standing::Current) => "current",
-            (_, Standing::Superseded) => "superseded",
-            (_, Standing::Forgotten) => "forgotten",
-            (_, Standing::NeedsCompany) => "needs_company",
-            (_, Standing::Unreachable) => "unreachable",
+        let standing = match copy.standing(explanation) {
+            Standing::Current => "current",
+            Standing::Superseded => "superseded",
+            Standing::Forgotten => "forgotten",
+            Standing::NeedsCompany => "needs_company",
+            Standing::Unreachable => "unreachable",
+            Standing::Unknown => "unknown",
         };
         Self {
             chapter: copy.chapter.map(VirtualChapter::get),

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use serde::Serialize;
 use uds_index::{
-    ChapterSurvey, Distribution, PageSurvey, RecoveryReport, Statistics, SubIndexCensus,
-    ZoneOccupancy,
+    ChapterSurvey, Distribution, PageSurvey, RecoveryReport, Statistics, SubIndex as Part,
+    SubIndexCensus, ZoneOccupancy,
 };
 
 use crate::look::Look;
-use crate::output::SCHEMA_VERSION;
+use crate::output::{SCHEMA_VERSION, sub_index};
 
 /// The JSON object.
 #[derive(Debug, Serialize)]
@@ -174,9 +174,9 @@ impl Report {
     pub(super) fn new(path: &Path, look: &Look) -> Self {
         let (info, census, survey) = (&look.info, &look.census, &look.survey);
         let geometry = info.configuration.geometry();
-        let all = if geometry.is_sparse() { "names" } else { "all" };
-        let mut volume_index = vec![SubIndex::new(all, &census.names)];
-        volume_index.extend(census.samples.as_ref().map(|part| SubIndex::new("samples", part)));
+        let names = if geometry.is_sparse() { Part::NonHook } else { Part::Whole };
+        let mut volume_index = vec![SubIndex::new(names, &census.names)];
+        volume_index.extend(census.samples.as_ref().map(|part| SubIndex::new(Part::Hook, part)));
         let records: Vec<u64> = census.by_chapter().collect();
         let chapters = survey.chapters.iter().zip(&records);
         Self {
@@ -249,9 +249,9 @@ impl Counters {
 }
 
 impl SubIndex {
-    fn new(part: &'static str, counted: &SubIndexCensus) -> Self {
+    fn new(part: Part, counted: &SubIndexCensus) -> Self {
         Self {
-            part,
+            part: sub_index(part),
             live: counted.live,
             expired: counted.expired,
             stray: counted.stray,

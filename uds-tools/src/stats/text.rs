@@ -86,8 +86,8 @@ fn write_records(text: &mut String, report: &Report, look: &Look) -> Result {
 
 fn write_part(text: &mut String, part: &SubIndex, look: &Look) -> Result {
     let name = match part.part {
-        "names" => ": names that are no samples".into(),
-        "samples" => {
+        "non_hook" => ": names that are no samples".into(),
+        "hook" => {
             let rate = look.info.configuration.geometry().sample_rate();
             format!(": samples, one name in {rate}")
         }

@@ -145,6 +145,6 @@ fn impossible_places() {
     create("no/such/place").failed(3, &words);
     estimate("no/such/place").failed(3, &words);
     let far = ["create", "index", "--memory", "256M", "--offset", "18446744073709551615"];
-    uds.run(&far).failed(2, &["--offset"]);
+    uds.run(&far).failed(2, &["18446744073709551615", "offset", "blocks of 4 KiB"]);
     assert!(!uds.path("index").exists());
 }

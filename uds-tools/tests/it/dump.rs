@@ -299,6 +299,8 @@ fn output_that_nobody_takes() {
             return skipped("output_that_nobody_takes", "there is no /dev/full");
         };
         let ran = finish(uds.command(&arguments).stdout(full));
+        // It is not the index that is full.
+        assert!(ran.stderr.starts_with("uds: cannot write the rows"), "{ran:?}");
         ran.failed(3, &["standard output", "No space left"]);
     }
 }

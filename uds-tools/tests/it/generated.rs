@@ -98,7 +98,12 @@ fn every_command_has_a_page() {
     for command in commands(&uds) {
         wanted.push((format!("uds-{command}.1"), vec!["man".into(), command]));
     }
-    assert_eq!(fs::read_dir(uds.path("deep/pages")).unwrap().count(), wanted.len());
+    let parts = ["chapters", "chapter", "index-page", "page-map", "saves"];
+    let count = fs::read_dir(uds.path("deep/pages")).unwrap().count();
+    assert_eq!(count, wanted.len() + parts.len());
+    for part in parts {
+        check_part(&uds, "dump", part);
+    }
     for (file, arguments) in &wanted {
         let page = fs::read_to_string(uds.path("deep/pages").join(file)).unwrap();
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
@@ -113,6 +118,22 @@ fn every_command_has_a_page() {
             read_as_people_do(&uds, file);
         }
     }
+}
+
+/// Checks the page of a part of a command: it is there, the command's page leads to it, and it has
+/// the options that only the part has.
+fn check_part(uds: &Uds, command: &str, part: &str) {
+    let path = uds.path("deep/pages");
+    let page = fs::read_to_string(path.join(format!("uds-{command}-{part}.1"))).unwrap();
+    assert_eq!(page, uds.run(&["man", &format!("{command}-{part}")]).stdout, "{part}");
+    let leads = format!("uds-{command}-{part}(1)").replace('-', "\\-");
+    let of_command = fs::read_to_string(path.join(format!("uds-{command}.1"))).unwrap();
+    assert!(of_command.contains(&leads), "{of_command}");
+    for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "\"SEE ALSO\""] {
+        assert!(page.contains(&format!("\n.SH {section}\n")), "{part} has no {section}");
+    }
+    let takes_slot = ["chapter", "index-page"].contains(&part);
+    assert_eq!(page.contains("\\fB\\-\\-slot\\fR"), takes_slot, "{part}: {page}");
 }
 
 /// Formats a page for a terminal of 60 columns, if there is something to do it with.

@@ -1,6 +1,7 @@
 //! Ctrl-C.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -126,6 +127,25 @@ fn ignored_signals_stay_ignored() {
     let ran = support::ended(child, &program);
     assert_eq!((ran.code, ran.stderr.matches("stopping").count()), (Some(130), 1), "{ran:?}");
     assert_eq!(ran.json()["interrupted"], true);
+}
+
+// Guards against a wish that is heard only when the next name comes.
+#[test]
+fn waiting_for_names_can_be_stopped() {
+    let uds = Uds::new();
+    uds.small_index("index", 4, 100);
+    let mut command = uds.command(&["lookup", "index", "-", "--format", "json"]);
+    let mut child = support::start(command.stdin(Stdio::piped())).unwrap();
+    wait_until_watching(&child);
+    // Half a name: the rest never comes.
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"0123456789abcdef").unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    kill_process(Pid::from_child(&child), ctrl_c()).unwrap();
+    let ran = support::ended(child, &command);
+    drop(input);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(130), "uds: stopping\n"), "{ran:?}");
+    assert_eq!(ran.json()["asked"], 0);
 }
 
 // Guards a run whose terminal is closed.

@@ -14,7 +14,7 @@ use uds_geometry::{
 use uds_index::{CreateOptions, Index};
 use uds_volume::FileStorage;
 
-use crate::support::{Ran, Uds, alone, block, blocks, fingerprint, start};
+use crate::support::{Ran, Uds, alone, block, blocks, ended, fingerprint, start};
 
 /// The shape of a small index of 128 records a chapter: so many chapters, of which so many sparse.
 fn shape(chapters: u32, sparse_chapters: u32) -> Configuration {
@@ -138,7 +138,7 @@ fn a_damaged_page() {
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(4), ""));
     assert!(ran.stdout.contains("1 of 3 names found, 1 failed"), "{ran:?}");
     let ran = uds.run(&["lookup", "index", &names[0], "--everywhere", "--format", "json"]);
-    assert_eq!(ran.json()["answers"][0]["copies"][0]["standing"], "forgotten");
+    assert_eq!(ran.json()["answers"][0]["copies"][0]["standing"], "unknown");
 }
 
 // Guards the copies that nothing leads to.
@@ -174,7 +174,7 @@ fn look_up_input(uds: &Uds, arguments: &[&str], input: &str) -> Ran {
         // Who does not read all has heard enough.
         let _ = stdin.write_all(input.as_bytes());
     });
-    let ran = child.wait_with_output().unwrap().into();
+    let ran = ended(child, &command);
     writer.join().unwrap();
     ran
 }
@@ -209,6 +209,20 @@ fn names_from_standard_input() {
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
     let ran = look_up_input(&uds, &["-"], "");
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""));
+}
+
+// Guards against a command that waits for itself where standard input is named twice: the second
+// time nothing is left of it.
+#[test]
+fn standard_input_twice() {
+    let uds = Uds::new();
+    make(&uds, &shape(8, 0), |index| post(index, 0..10));
+    let other = name(4).to_string();
+    let arguments = ["-", "-", &other, "-", "--format", "json"];
+    let ran = look_up_input(&uds, &arguments, &format!("{}\n", name(3)));
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+    assert_eq!(ran.json()["asked"], 2);
+    assert_eq!(ran.json()["answers"][1]["name"], other);
 }
 
 // Guards the names of blocks: those that an estimate gives them, the padded last one included, by

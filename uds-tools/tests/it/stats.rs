@@ -90,7 +90,7 @@ fn a_sparse_index() {
     insta::assert_snapshot!(steady(&text, &mut json));
     let parts = json["volume_index"].as_array().unwrap();
     let live = |part: usize| parts[part]["live"].as_u64().unwrap();
-    assert_eq!((&parts[0]["part"], &parts[1]["part"]), (&"names".into(), &"samples".into()));
+    assert_eq!((&parts[0]["part"], &parts[1]["part"]), (&"non_hook".into(), &"hook".into()));
     let open = json["open_chapter"]["records"].as_u64().unwrap();
     assert_eq!(over_chapters(&json, "records") + open, live(0) + live(1));
     insta::assert_json_snapshot!(parts);
