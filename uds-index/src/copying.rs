@@ -150,18 +150,19 @@ fn skip(source: &Index, target: &Index, reader: &mut Reader<'_>) -> Result<u64, 
     }
     let census = source.census(&SurveyControl::new())?;
     let numbers = census.oldest_chapter.get()..=census.newest_chapter.get();
-    let held: Vec<(u64, u64)> = numbers.zip(census.by_chapter()).collect();
+    let held: Vec<(VirtualChapter, u64)> =
+        numbers.map(VirtualChapter::new).zip(census.by_chapter()).collect();
     let mut newer = 0;
-    let is_beyond = |&&(_, held): &&(u64, u64)| {
-        let is_full = newer >= room;
-        newer += held;
-        is_full
-    };
-    let last_skipped = held.iter().rev().find(is_beyond).map(|&(number, _)| number);
-    let Some(last) = last_skipped.filter(|&last| last >= chapters.start.get()) else {
-        return Ok(0);
-    };
-    Ok(reader.begin_after(VirtualChapter::new(last)))
+    for &(chapter, records) in held.iter().rev() {
+        if newer >= room && chapter >= chapters.start {
+            return Ok(reader.begin_after(chapter));
+        }
+        // What is damaged fills nothing.
+        if chapter >= chapters.end || reader.is_there(chapter) {
+            newer += records;
+        }
+    }
+    Ok(0)
 }
 
 /// The chapters of a range, and then none, for the open one.

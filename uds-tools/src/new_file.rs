@@ -29,6 +29,11 @@ impl<'a> NewFile<'a> {
     /// made from.
     pub(crate) fn plan(path: &'a Path, force: bool, index: &Path) -> Result<Self, Failure> {
         let Ok(found) = fs::metadata(path) else {
+            let directory = path.parent().filter(|it| !it.as_os_str().is_empty());
+            if let Some(Err(error)) = directory.map(fs::metadata) {
+                let named = anyhow::Error::new(error).context(format!("cannot write {path:?}"));
+                return Err(Failure::new(Exit::InputOutput, named));
+            }
             // Whether it can be made shows when it is; a link that leads nowhere is something.
             return match fs::symlink_metadata(path) {
                 Ok(_) if !force => Err(exists(path)),

@@ -52,6 +52,11 @@ impl<'a> Reader<'a> {
         self.chapters.clone()
     }
 
+    /// Whether a chapter's slot has all of its index pages.
+    pub(super) fn is_there(&mut self, chapter: VirtualChapter) -> bool {
+        self.read_index(chapter)
+    }
+
     /// Leaves out the chapters up to this one. Says how many that are.
     pub(super) fn begin_after(&mut self, chapter: VirtualChapter) -> u64 {
         let first = chapter.next().clamp(self.chapters.start, self.chapters.end);
@@ -72,6 +77,8 @@ impl<'a> Reader<'a> {
             return Ok(part);
         }
         self.read_records(chapter, &mut part);
+        let volume = self.volume();
+        volume.read_ahead(volume.geometry().physical_chapter(chapter.next()), true);
         self.drop_outdated(chapter, &mut part)?;
         Ok(part)
     }
@@ -89,7 +96,6 @@ impl<'a> Reader<'a> {
         if volume.read_index_pages(slot, &mut self.index).is_err() {
             return false;
         }
-        volume.read_ahead(geometry.physical_chapter(chapter.next()), true);
         for page in self.index.chunks_exact(geometry.bytes_per_page() as usize) {
             match IndexPageHeader::parse(page, volume.nonce()) {
                 Ok(header) if header.chapter() == chapter => self.headers.push(header),

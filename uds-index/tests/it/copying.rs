@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use uds_geometry::{
-    ChapterPage, Configuration, Geometry, PhysicalChapter, RecordData, RecordPageNumber,
+    ChapterPage, Configuration, Geometry, IndexPageNumber, PhysicalChapter, RecordData,
+    RecordPageNumber,
 };
 use uds_index::{
     Batch, CopyError, CopyReport, CreateOptions, Index, IndexError, OpenOptions, copy_records,
@@ -108,6 +109,28 @@ fn a_smaller_index_keeps_the_newest() {
     );
 }
 
+// Guards older records, for which there is room where newer ones are damaged.
+#[test]
+fn what_is_damaged_fills_no_smaller_index() {
+    let configuration = small(2, 16);
+    let geometry = configuration.geometry();
+    let storage = memory(&configuration, 0);
+    let index = Index::create(storage.clone(), &configuration, &create_in(1)).unwrap();
+    post(&index, 0..15 * 256 + 100);
+    index.close().unwrap();
+    for slot in [11, 12, 14] {
+        let page = ChapterPage::Index(IndexPageNumber::new(0));
+        storage.write_at(byte_of_page(&geometry, slot, page), &[77]).unwrap();
+    }
+    let source = Index::open(storage, &open_in(1)).unwrap();
+    let (target, report) = copied(&source, &small(1, 8), 1);
+    assert_eq!(report.bad_chapters, 3);
+    assert!(report.records >= 8 * 128 && report.skipped_chapters > 0, "{report:?}");
+    let kept = report.records - target.statistics().records_forgotten;
+    assert!(kept > 7 * 128, "{report:?}");
+    assert_eq!(found(&target, 0..4000).len() as u64, kept);
+}
+
 // Guards every record on the way from dense to sparse and back.
 #[test]
 fn to_sparse_and_back() {
@@ -183,8 +206,7 @@ fn damage_is_counted_and_takes_nothing_with_it() {
     index.close().unwrap();
     // Another chapter's number on the first page of slot 3; a record page of slot 5 that cannot be
     // read.
-    let header =
-        byte_of_page(&geometry, 3, ChapterPage::Index(uds_geometry::IndexPageNumber::new(0)));
+    let header = byte_of_page(&geometry, 3, ChapterPage::Index(IndexPageNumber::new(0)));
     disk.write_at(header + 8, &[77]).unwrap();
     let bad = byte_of_page(&geometry, 5, ChapterPage::Record(RecordPageNumber::new(1)));
     disk.inject(Fault::of(Operation::Read).within(bad..bad + 4096).forever());

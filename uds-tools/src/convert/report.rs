@@ -97,7 +97,8 @@ impl Report {
         writeln!(text, "\nCopied     {records} of {chapters}, in {time}")?;
         let (kept, lost) = (self.records - self.forgotten, self.forgotten);
         if lost == 0 {
-            writeln!(text, "  kept     all of them")?;
+            let which = if self.skipped_chapters == 0 { "all of them" } else { "all of these" };
+            writeln!(text, "  kept     {which}")?;
         } else {
             writeln!(text, "  kept     {}, the newest", units::count(kept))?;
             writeln!(text, "  full     {} were forgotten, the oldest", units::count(lost))?;
