@@ -10,8 +10,8 @@
 
 use std::ops::Range;
 
-use uds_delta_index::{IndexPageHeader, chapter_index};
-use uds_geometry::{Geometry, Record, RecordPageNumber, VirtualChapter};
+use uds_delta_index::IndexPageHeader;
+use uds_geometry::{Record, RecordPageNumber, VirtualChapter};
 use uds_volume::{Volume, records_of_page};
 
 use super::Part;
@@ -87,7 +87,8 @@ impl<'a> Reader<'a> {
         self.engine.volume()
     }
 
-    /// Reads the index pages. Says whether they are this chapter's.
+    /// Reads the index pages. Says whether they are this chapter's. What the index page map says of
+    /// them does not matter here: where it is damaged, the records are there all the same.
     fn read_index(&mut self, chapter: VirtualChapter) -> bool {
         let volume = self.volume();
         let geometry = volume.geometry();
@@ -137,10 +138,12 @@ impl<'a> Reader<'a> {
     ) -> Result<(), IndexError> {
         let all = part.records.len();
         self.engine.tell_current(chapter, &part.records, &mut self.current)?;
-        let per_page = self.volume().geometry().records_per_page() as usize;
+        let volume = self.volume();
+        let per_page = volume.geometry().records_per_page() as usize;
         for (position, record) in part.records.iter().enumerate() {
             if self.current[position] == Current::Unknown {
-                let is_named = self.is_named(record, self.pages[position / per_page]);
+                let page = self.pages[position / per_page];
+                let is_named = volume.index_names(&self.headers, &self.index, &record.name, page);
                 self.current[position] = if is_named { Current::Yes } else { Current::No };
             }
         }
@@ -149,19 +152,6 @@ impl<'a> Reader<'a> {
         part.records.retain(|_| current.next() == Some(&Current::Yes));
         part.outdated = (all - part.records.len()) as u64;
         Ok(())
-    }
-
-    /// Whether the chapter's index says that a record is on this page.
-    fn is_named(&self, record: &Record, page: RecordPageNumber) -> bool {
-        let geometry: &Geometry = self.volume().geometry();
-        let list = geometry.chapter_list(&record.name);
-        let bytes = geometry.bytes_per_page() as usize;
-        let mut pages = self.headers.iter().zip(self.index.chunks_exact(bytes));
-        let Some((header, content)) = pages.find(|(header, _)| header.contains(list)) else {
-            return false;
-        };
-        let found = chapter_index::search(header, content, geometry, &record.name);
-        found.is_ok_and(|found| found == Some(page))
     }
 
     /// Of several current records of one name, leaves the first.

@@ -62,20 +62,19 @@ impl Engine {
     ) -> Result<(), IndexError> {
         current.clear();
         current.resize(records.len(), Current::No);
-        for seat in &self.seats {
+        let mut of_zones = vec![Vec::new(); self.seats.len()];
+        for (position, record) in records.iter().enumerate() {
+            let zone = self.parameters.zone_of(&record.name, self.zone_count);
+            of_zones[usize::from(zone.get())].push(position);
+        }
+        for (seat, positions) in self.seats.iter().zip(&of_zones) {
             let mut hold = seat.port.hold_exclusively();
             let zone = &mut hold.zone().zone;
-            let chunks = records.chunks(TOUCHED_TOGETHER);
-            for (records, current) in chunks.zip(current.chunks_mut(TOUCHED_TOGETHER)) {
-                let is_here = |record: &&Record| {
-                    self.parameters.zone_of(&record.name, self.zone_count) == seat.id
-                };
-                let touched = records.iter().filter(is_here).map(|it| zone.index.touch(&it.name));
+            for together in positions.chunks(TOUCHED_TOGETHER) {
+                let touched = together.iter().map(|&at| zone.index.touch(&records[at].name));
                 std::hint::black_box(touched.fold(0, |all, one| all ^ one));
-                for (record, current) in records.iter().zip(current) {
-                    if is_here(&record) {
-                        *current = self.is_current(zone, chapter, record)?;
-                    }
+                for &position in together {
+                    current[position] = self.is_current(zone, chapter, &records[position])?;
                 }
             }
         }

@@ -10,7 +10,7 @@ use uds_geometry::{
     ChapterPage, DeltaListNumber, IndexPageNumber, PhysicalChapter, RECORD_BYTES, Record,
     RecordData, RecordName, RecordPageNumber, VirtualChapter,
 };
-use uds_volume::{RecordPageOrder, Volume};
+use uds_volume::{RecordPageOrder, Volume, search_record_page_with};
 
 use super::Inspector;
 use super::slots::SlotReader;
@@ -282,11 +282,6 @@ fn name_at(page: &[u8], node: u32) -> Option<RecordName> {
 /// The node at which a search of a record page finds a name.
 fn node_of(page: &[u8], name: &RecordName) -> Option<u32> {
     let mut node = 0;
-    loop {
-        let found = name_at(page, node)?;
-        if found == *name {
-            return Some(node);
-        }
-        node = 2 * node + 1 + u32::from(*name > found);
-    }
+    search_record_page_with(page, name, |compared| node = compared)?;
+    Some(node as u32)
 }

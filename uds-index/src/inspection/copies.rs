@@ -6,9 +6,7 @@
 //!    keep the others from telling theirs.
 //! 2. What is found does not depend on the number of threads, nor on their timing.
 
-use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
-use std::thread::available_parallelism;
 
 use uds_delta_index::{IndexPageHeader, chapter_index};
 use uds_geometry::{
@@ -19,12 +17,11 @@ use uds_volume::{PagePlace, Volume, search_record_page_with};
 
 use super::Inspector;
 use crate::IndexError;
+use crate::control::Control;
 use crate::explanation::{Explanation, Outcome};
-use crate::sync::counter::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::parallel::{threads, work_on_all};
+use crate::sync::counter::{AtomicU64, Ordering};
 use crate::verification::has_nonce;
-
-/// More threads wait for the storage.
-const MAX_THREADS: usize = 8;
 
 /// What was found of some names on a volume.
 #[derive(Clone, Debug, Default)]
@@ -138,38 +135,26 @@ impl Inspector {
         names: &[RecordName],
         progress: &(dyn Fn(u64) -> ControlFlow<()> + Sync),
     ) -> Result<Copies, IndexError> {
-        let slots = self.geometry().chapters_per_volume();
-        let cores = available_parallelism().map_or(1, NonZeroUsize::get);
-        let threads = cores.min(MAX_THREADS).min(slots as usize);
-        // The next slot, how many are done, and whether it is enough; they order nothing.
-        let (next, done, is_over) = (AtomicU32::new(0), AtomicU64::new(0), AtomicBool::new(false));
-        let work = || {
-            let mut searcher = Searcher::new(&self.volume, names);
-            while !is_over.load(Ordering::Relaxed) {
-                let slot = next.fetch_add(1, Ordering::Relaxed);
-                if slot >= slots {
-                    break;
-                }
-                searcher.search_slot(PhysicalChapter::new(slot));
+        let slots = self.geometry().chapters_per_volume() as usize;
+        let control = Control::<()>::default();
+        let done = AtomicU64::new(0);
+        let (_, searchers) = work_on_all(
+            slots,
+            threads(0),
+            &control,
+            || Ok(Searcher::new(&self.volume, names)),
+            |searcher, slot| {
+                searcher.search_slot(PhysicalChapter::new(slot as u32));
                 if progress(done.fetch_add(1, Ordering::Relaxed) + 1).is_break() {
-                    is_over.store(true, Ordering::Relaxed);
+                    control.abandon();
                 }
-            }
-            searcher.copies
-        };
+            },
+        )?;
         let mut copies = Copies::default();
-        std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            for worker in workers {
-                let more = worker.join().map_err(|_| IndexError::Panicked)?;
-                copies.found.extend(more.found);
-                copies.chapters += more.chapters;
-                copies.damaged.extend(more.damaged);
-            }
-            Ok::<_, IndexError>(())
-        })?;
-        if is_over.load(Ordering::Relaxed) {
-            return Err(IndexError::Abandoned);
+        for Searcher { copies: more, .. } in searchers {
+            copies.found.extend(more.found);
+            copies.chapters += more.chapters;
+            copies.damaged.extend(more.damaged);
         }
         copies.found.sort_by_key(|copy| (copy.position, copy.chapter, copy.place.offset));
         copies.damaged.sort_unstable();
