@@ -209,6 +209,7 @@ fn new_zone(first: u32, list_count: u32, value_bits: u32) -> Result<DeltaZone, D
         memory_bytes: 65536,
         coding: DeltaCoding::new(4080).expect("the mean delta of volume indexes"),
         value_bits,
+        key_bits: 20,
     })
 }
 

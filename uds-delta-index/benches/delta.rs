@@ -91,6 +91,7 @@ fn lists(size: Size, length: u32) -> Result<u64, DeltaError> {
         memory_bytes: (size.entries as usize * 4).next_multiple_of(65536),
         coding: DeltaCoding::new((1 << KEY_BITS) / length).expect("lists have entries"),
         value_bits: 10,
+        key_bits: 20,
     })?;
     let name = RecordName::default();
     let insert = |run: &mut Run, zone: &mut DeltaZone| -> Result<(), DeltaError> {
@@ -113,7 +114,7 @@ fn lists(size: Size, length: u32) -> Result<u64, DeltaError> {
     })?;
     run.measure(&title("find, lists touched in batches"), lookups, BATCH, |run| {
         let batch: [_; BATCH as usize] = std::array::from_fn(|_| run.place(list_count));
-        let touched = batch.iter().fold(0, |sum, &(list, _)| sum ^ zone.touch(list));
+        let touched = batch.iter().fold(0, |sum, &(list, key)| sum ^ zone.touch(list, key));
         black_box(touched);
         for (list, key) in batch {
             let cursor = zone.find(list, key, &name)?;

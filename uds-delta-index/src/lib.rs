@@ -21,6 +21,7 @@
 //!     memory_bytes: 65536,
 //!     coding: DeltaCoding::new(4080).expect("4080 is the mean delta of all volume indexes"),
 //!     value_bits: 10,
+//!     key_bits: 20,
 //! })?;
 //!
 //! let (list, key, name) = (DeltaListNumber::new(3), DeltaKey::new(700), RecordName::default());
@@ -52,5 +53,6 @@ pub use page::IndexPageHeader;
 pub use save::{ListTag, Restoration, SavedLists, SavedZone, read_guard, write_guard};
 pub use zone::{
     Cursor, DeltaEntry, DeltaStatistics, DeltaZone, Entries, Insertion, InvariantViolation,
-    MAX_LIST_BITS, MergeScratch, PlacedEntry, ZoneCensus, ZoneConfiguration, regroup,
+    ListTags, MAX_LIST_BITS, MergeScratch, PlacedEntry, SEGMENTS, ZoneCensus, ZoneConfiguration,
+    regroup,
 };

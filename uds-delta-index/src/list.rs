@@ -94,7 +94,7 @@ impl Position {
 /// arithmetic it would delay every entry.
 #[cold]
 #[inline(never)]
-fn name_bits_at(offset: u64) -> u64 {
+pub(crate) fn name_bits_at(offset: u64) -> u64 {
     if offset > 0 { u64::from(NAME_BITS) } else { 0 }
 }
 
@@ -147,7 +147,7 @@ impl ListView<'_> {
         Ok(next)
     }
 
-    fn at_end(&self, offset: u32, key: u32) -> Result<Position, Defect> {
+    pub(crate) fn at_end(&self, offset: u32, key: u32) -> Result<Position, Defect> {
         if offset > self.size {
             return Err(self.defect(self.size, ListDefect::EntryBeyondEnd));
         }
@@ -185,22 +185,22 @@ impl ListView<'_> {
         self.at_end((code - first) as u32, key as u32)
     }
 
-    /// The first entry behind `position` whose value `keep` refuses, or the end; and the mark of
-    /// the last ordinary entry passed that starts at `middle` or before.
+    /// The first entry behind `position` whose value `keep` refuses; or the place before the first
+    /// entry at `until` or behind it, or the end.
     ///
     /// The hot loop of expiry, which refuses few entries.
     pub(crate) fn first_refused(
         &self,
         position: &Position,
-        middle: u32,
+        until: u32,
         keep: &mut impl FnMut(u32) -> bool,
-    ) -> Result<(Position, Option<Mark>), Defect> {
+    ) -> Result<Position, Defect> {
         let coding = *self.coding;
         let list_end = self.end();
-        let mut mark = None;
+        let until = until.min(self.size);
         let mut offset = position.end();
         let mut key = u64::from(position.key);
-        while offset < self.size {
+        while offset < until {
             let place = self.start + u64::from(offset);
             let Some(entry) = coding.decode(self.memory, place, list_end) else {
                 return Err(self.defect(offset, ListDefect::EndlessCode));
@@ -208,10 +208,7 @@ impl ListView<'_> {
             let is_collision = entry.delta == 0 && offset > 0;
             if !keep(coding.value(self.memory, place)) {
                 let previous = Position { key: key as u32, offset, bits: 0, ..*position };
-                return Ok((self.next(&previous)?, mark));
-            }
-            if offset <= middle && !is_collision {
-                mark = Some(Mark { offset, key: key as u32 });
+                return self.next(&previous);
             }
             key += u64::from(entry.delta);
             if key > u64::from(u32::MAX) {
@@ -219,10 +216,19 @@ impl ListView<'_> {
             }
             offset += entry.bits + if is_collision { NAME_BITS } else { 0 };
         }
-        Ok((self.at_end(offset, key as u32)?, mark))
+        if offset < self.size {
+            return Ok(Position::before(Mark { offset, key: key as u32 }));
+        }
+        self.at_end(offset, key as u32)
     }
 
-    fn found(&self, offset: u32, key: u64, delta: u32, bits: u32) -> Result<Position, Defect> {
+    pub(crate) fn found(
+        &self,
+        offset: u32,
+        key: u64,
+        delta: u32,
+        bits: u32,
+    ) -> Result<Position, Defect> {
         let key = u32::try_from(key).map_err(|_| self.defect(offset, ListDefect::KeyTooLarge))?;
         let position = Position { key, delta, offset, bits, is_collision: false, is_at_end: false };
         if position.end() > self.size {

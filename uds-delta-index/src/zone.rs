@@ -1,23 +1,26 @@
 //! One zone of a mutable delta index: its memory, its lists' headers and its counts.
 //!
 //! Layout (specification, section 3.4): one piece of bit memory in which the lists lie in order,
-//! with gaps between them for growth. Each list has a header of 16 bytes: where it starts, how many
-//! bits it has, and a search hint. The headers are numbered from 1; header 0 stands for the start
-//! of the memory and the last one for the *tail guard*, the last 7 bytes, all ones.
+//! with gaps between them for growth. Each list has a header of 32 bytes: where it starts, how many
+//! bits it has, and where in it some keys are (see [`header`]). The headers are numbered from 1;
+//! header 0 stands for the start of the memory and the last one for the *tail guard*, the last 7
+//! bytes, all ones.
 //!
 //! Invariants:
 //! 1. Lists do not overlap: each starts at or after the end of the one before it.
 //! 2. The guard is never written, so that no field of a list lies within the last 7 bytes.
 //! 3. `used_bits` is the sum of the lists' sizes.
-//! 4. A hint is at an ordinary entry of its list, or at its end, with the key before that place.
+//! 4. The marks of a list are as [`header`] has them, or the header says that it has none.
 //!
 //! Threads: a zone belongs to one thread at a time. It is `Send` and shares nothing.
 
+mod ahead;
 mod check;
 mod copy;
 mod cursor;
 mod entries;
 mod fill;
+mod header;
 mod insert;
 mod merge;
 mod regroup;
@@ -25,18 +28,21 @@ mod remove;
 mod retain;
 mod space;
 
-use uds_geometry::{DeltaCoding, DeltaListNumber};
+use uds_geometry::{DeltaCoding, DeltaKey, DeltaListNumber};
 
 pub use check::{InvariantViolation, ZoneCensus};
 pub use cursor::Cursor;
 pub use entries::{DeltaEntry, Entries, PlacedEntry};
+pub use header::{ListTags, SEGMENTS};
 pub use insert::Insertion;
 pub use merge::MergeScratch;
 pub use regroup::regroup;
 
 use crate::DeltaError;
 use crate::coding::EntryCoding;
-use crate::list::{ListView, Mark};
+use crate::list::ListView;
+use ahead::Ahead;
+use header::{ListHeader, MAX_ZONE_BYTES, Segmentation, list_bits};
 
 /// The largest size of a list, in bits.
 pub const MAX_LIST_BITS: u32 = 65535;
@@ -60,6 +66,8 @@ pub struct ZoneConfiguration {
     pub coding: DeltaCoding,
     /// Bits of an entry's value, 1 to 25.
     pub value_bits: u32,
+    /// Bits of a key, at most 32. Keys may be larger than that, but are slower to find then.
+    pub key_bits: u32,
 }
 
 /// What a zone counts. Counts are modulo 2^64: after a load all records are credited to zone 0,
@@ -93,47 +101,6 @@ impl DeltaStatistics {
     }
 }
 
-/// Where a list lies, and its search hint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct ListHeader {
-    /// The bit where the list starts.
-    start: u64,
-    /// The key before the hint's entry.
-    hint_key: u32,
-    /// Bits of the list.
-    size: u16,
-    /// The bit of the hint's entry, from the start of the list.
-    hint_offset: u16,
-}
-
-const _: () = assert!(size_of::<ListHeader>() == 16);
-
-impl ListHeader {
-    /// The bit after the list.
-    fn end(&self) -> u64 {
-        self.start + u64::from(self.size)
-    }
-
-    /// The bytes that hold the list when its first byte is its own: `b(i)` of section 3.7.
-    fn bytes(&self) -> u64 {
-        (self.start % 8 + u64::from(self.size)).div_ceil(8)
-    }
-
-    fn hint(&self) -> Mark {
-        Mark { offset: u32::from(self.hint_offset), key: self.hint_key }
-    }
-
-    fn set_hint(&mut self, hint: Mark) {
-        self.hint_offset = list_bits(hint.offset);
-        self.hint_key = hint.key;
-    }
-}
-
-/// A number of bits within a list, as headers hold it.
-fn list_bits(bits: u32) -> u16 {
-    u16::try_from(bits).expect("a list has at most 65535 bits: open_gap refuses more")
-}
-
 /// One zone of a mutable delta index.
 ///
 /// Lists are named by their number in the whole index, not in the zone.
@@ -142,6 +109,7 @@ pub struct DeltaZone {
     /// A header for each list, and one at each end.
     headers: Vec<ListHeader>,
     coding: EntryCoding,
+    segmentation: Segmentation,
     first_list: u32,
     list_count: u32,
     /// Zones of at most this many lists are re-spaced as a whole.
@@ -150,6 +118,8 @@ pub struct DeltaZone {
     stamp: u32,
     used_bits: u64,
     statistics: DeltaStatistics,
+    /// Look-ups that were begun together.
+    ahead: Ahead,
 }
 
 impl std::fmt::Debug for DeltaZone {
@@ -166,15 +136,14 @@ impl std::fmt::Debug for DeltaZone {
 
 impl DeltaZone {
     /// Makes an empty zone. Its bit memory is not touched until lists grow into it, so that an
-    /// empty zone costs its headers only: 16 bytes a list.
+    /// empty zone costs its headers only: 32 bytes a list.
     ///
     /// # Errors
     ///
     /// [`DeltaError::OutOfMemory`], or [`DeltaError::InvalidArgument`] for a configuration outside
     /// the ranges that [`ZoneConfiguration`] gives.
     pub fn new(configuration: &ZoneConfiguration) -> Result<Self, DeltaError> {
-        let &ZoneConfiguration { first_list, list_count, memory_bytes, coding, value_bits } =
-            configuration;
+        let &ZoneConfiguration { first_list, list_count, memory_bytes, .. } = configuration;
         let invalid =
             |what, found, wanted| Err(DeltaError::InvalidArgument { what, found, wanted });
         if list_count == 0 {
@@ -188,19 +157,21 @@ impl DeltaZone {
                 "so low that all lists fit 32 bits",
             );
         }
-        if memory_bytes < MIN_ZONE_BYTES {
-            return invalid("memory of a zone", memory_bytes as u64, "at least 16 bytes");
+        if memory_bytes < MIN_ZONE_BYTES || memory_bytes as u64 > MAX_ZONE_BYTES {
+            return invalid("memory of a zone", memory_bytes as u64, "16 bytes to 16 TiB");
         }
         let mut zone = Self {
             memory: zeroed(memory_bytes)?,
             headers: empty_headers(list_count as usize + 2)?,
-            coding: EntryCoding::new(coding, value_bits)?,
+            coding: EntryCoding::new(configuration.coding, configuration.value_bits)?,
+            segmentation: Segmentation::of_keys(configuration.key_bits.min(32)),
             first_list: first_list.get(),
             list_count,
             whole_zone_lists: WHOLE_ZONE_LISTS,
             stamp: 0,
             used_bits: 0,
             statistics: DeltaStatistics::default(),
+            ahead: Ahead::default(),
         };
         let guard_start = memory_bytes - GUARD_BYTES;
         zone.memory[guard_start..].fill(0xff);
@@ -215,7 +186,7 @@ impl DeltaZone {
         counts.records = 0;
         counts.collisions = 0;
         self.used_bits = 0;
-        self.stamp = self.stamp.wrapping_add(1);
+        self.changed_throughout();
         self.spread_empty_lists();
     }
 
@@ -226,11 +197,10 @@ impl DeltaZone {
         let spacing = usable / count;
         for (header, index) in self.headers[1..].iter_mut().zip(0..count) {
             let start = spacing / 2 + index * spacing;
-            *header = ListHeader { start, ..ListHeader::default() };
+            *header = ListHeader::at(start, 0);
         }
         self.headers[0] = ListHeader::default();
-        let guard =
-            ListHeader { start: usable, size: 8 * GUARD_BYTES as u16, ..Default::default() };
+        let guard = ListHeader::at(usable, 8 * GUARD_BYTES as u16);
         self.headers[self.list_count as usize + 1] = guard;
     }
 
@@ -286,7 +256,7 @@ impl DeltaZone {
             + size_of::<Self>()
     }
 
-    /// Reads a byte of a list near its search hint, and its header before that.
+    /// Reads a byte of a list near a key, and its header before that.
     ///
     /// A look-up in a large index waits twice for memory: for the header, then for the list. Who
     /// has a batch of look-ups to do touches all their lists first, so that the waits overlap, and
@@ -294,14 +264,45 @@ impl DeltaZone {
     /// that the zone does not have.
     #[must_use]
     #[inline]
-    pub fn touch(&self, list: DeltaListNumber) -> u8 {
+    pub fn touch(&self, list: DeltaListNumber, key: DeltaKey) -> u8 {
         let index = list.get().wrapping_sub(self.first_list) as usize;
         if index >= self.list_count as usize {
             return 0;
         }
         let header = &self.headers[index + 1];
-        let byte = (header.start + u64::from(header.hint_offset)) / 8;
+        let offset = header.segment_start(self.segmentation.segment_of(key.get()));
+        let byte = (header.start() + u64::from(offset)) / 8;
         self.memory.get(byte as usize).copied().unwrap_or_default()
+    }
+
+    /// The segment of its list in which a key is: the keys of each list are divided into
+    /// [`SEGMENTS`] ranges.
+    #[must_use]
+    #[inline]
+    pub fn segment_of(&self, key: DeltaKey) -> usize {
+        self.segmentation.segment_of(key.get())
+    }
+
+    /// The tags of a list: all 0 in a new zone, and of a list that was laid out anew by a
+    /// restoration or by [`regroup`].
+    ///
+    /// # Errors
+    ///
+    /// [`DeltaError::NoSuchList`].
+    #[inline]
+    pub fn tags(&self, list: DeltaListNumber) -> Result<ListTags, DeltaError> {
+        Ok(self.headers[self.index_of(list)?].tags)
+    }
+
+    /// Gives a list other tags.
+    ///
+    /// # Errors
+    ///
+    /// [`DeltaError::NoSuchList`].
+    pub fn set_tags(&mut self, list: DeltaListNumber, tags: ListTags) -> Result<(), DeltaError> {
+        let index = self.index_of(list)?;
+        self.headers[index].tags = tags;
+        Ok(())
     }
 
     /// The index of a list's header.
@@ -321,7 +322,7 @@ impl DeltaZone {
         let header = &self.headers[index];
         ListView {
             memory: &self.memory,
-            start: header.start,
+            start: header.start(),
             size: u32::from(header.size),
             coding: &self.coding,
         }

@@ -301,7 +301,7 @@ mod tests {
         for number in 0..count {
             let block = format!("{chapter} {number}");
             let name = RecordName::of_block(block.as_bytes());
-            let entry = part.get(&name).unwrap();
+            let entry = part.get(&name, None).unwrap();
             let put = part.put(entry, &name, VirtualChapter::new(chapter)).unwrap();
             assert_eq!(put, Insertion::Inserted);
         }

@@ -90,7 +90,7 @@ impl Recovery<'_> {
             .map(|zone| VolumeIndexZone::new(self.parameters, zone, filled))
             .collect::<Result<Vec<_>, _>>()?;
         for zone in &mut zones {
-            zone.begin_replay(survey.range.end);
+            zone.begin_replay(survey.range.end)?;
         }
         let window = survey.range.end.get() - survey.range.start.get();
         let mut report = RecoveryReport {

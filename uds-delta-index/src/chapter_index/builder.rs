@@ -188,6 +188,7 @@ impl ChapterIndexBuilder {
                 memory_bytes: self.zone_bytes(),
                 coding: CODING,
                 value_bits: self.geometry.chapter_payload_bits(),
+                key_bits: self.geometry.chapter_address_bits(),
             })?),
         };
         let mut overflowed = 0;

@@ -17,6 +17,7 @@ fn worked_zone() -> DeltaZone {
         memory_bytes: 65536,
         coding: DeltaCoding::chapter_index(),
         value_bits: 6,
+        key_bits: 20,
     })
     .unwrap();
     for (list, key, value) in [(0, 100, 2), (1, 30000, 1), (1, 130_000, 63)] {

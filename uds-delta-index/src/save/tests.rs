@@ -17,6 +17,7 @@ fn zones(zone_count: u8) -> Vec<DeltaZone> {
             memory_bytes: (2 << 20) / usize::from(zone_count),
             coding: DeltaCoding::new(1024).unwrap(),
             value_bits: 8,
+            key_bits: 20,
         })
         .unwrap()
     };
@@ -275,6 +276,7 @@ fn lists_that_do_not_fit_are_refused() {
             memory_bytes: 65536,
             coding: DeltaCoding::new(1024).unwrap(),
             value_bits: 8,
+            key_bits: 20,
         })
         .unwrap(),
     ];

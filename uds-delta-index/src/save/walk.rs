@@ -80,6 +80,7 @@ mod tests {
             memory_bytes: 1 << 16,
             coding,
             value_bits: 8,
+            key_bits: 20,
         })
         .unwrap();
         for number in 0..300_u32 {

@@ -2,7 +2,7 @@
 
 use uds_geometry::DeltaListNumber;
 
-use super::{DeltaZone, GUARD_BYTES};
+use super::{DeltaZone, GUARD_BYTES, SEGMENTS};
 use crate::DeltaError;
 use crate::list::{Mark, Position};
 
@@ -40,13 +40,22 @@ pub enum InvariantViolation {
         /// What the zone keeps.
         kept: u64,
     },
-    /// The search hint of a list is not at an ordinary entry or the end.
-    #[error("the search hint of delta list {list} is at bit {bit_offset}, where no entry starts")]
-    Hint {
+    /// The mark of a segment of a list is not where the segment's first entry is.
+    #[error(
+        "the mark of segment {segment} of delta list {list} is at bit {found}, but the segment \
+         starts at bit {wanted}, behind key {key}"
+    )]
+    Mark {
         /// The list.
         list: DeltaListNumber,
-        /// The hint's bit offset.
-        bit_offset: u32,
+        /// The segment.
+        segment: usize,
+        /// The bit where the mark is.
+        found: u32,
+        /// Where it should be.
+        wanted: u32,
+        /// The key that should be before it.
+        key: u32,
     },
     /// A list cannot be decoded.
     #[error(transparent)]
@@ -81,7 +90,7 @@ impl DeltaZone {
 
     fn check_place(&self, index: usize, list: DeltaListNumber) -> Result<(), InvariantViolation> {
         let used = self.headers[index - 1].end();
-        let start = self.headers[index].start;
+        let start = self.headers[index].start();
         if start < used {
             return Err(InvariantViolation::Overlap { list, start, used });
         }
@@ -95,19 +104,42 @@ impl DeltaZone {
         census: &mut ZoneCensus,
     ) -> Result<(), InvariantViolation> {
         let view = self.view(index);
-        let hint = self.headers[index].hint();
-        let mut is_hint_good = hint == Mark::default();
+        let mut segment = 1;
         let mut position = Position::before(Mark::default());
         while !position.is_at_end {
             let next = view.next(&position);
             position = next.map_err(|defect| InvariantViolation::List(defect.in_list(list)))?;
-            let here = Mark { offset: position.offset, key: position.previous_key() };
-            is_hint_good |= here == hint && !position.is_collision;
+            while segment < SEGMENTS
+                && (position.is_at_end
+                    || u64::from(position.key) >= self.segmentation.boundary(segment))
+            {
+                self.check_mark(index, list, segment, &position)?;
+                segment += 1;
+            }
             census.records += u64::from(!position.is_at_end);
             census.collisions += u64::from(position.is_collision);
         }
-        if !is_hint_good {
-            return Err(InvariantViolation::Hint { list, bit_offset: hint.offset });
+        Ok(())
+    }
+
+    /// Checks the mark of a segment whose first entry is this one.
+    fn check_mark(
+        &self,
+        index: usize,
+        list: DeltaListNumber,
+        segment: usize,
+        first: &Position,
+    ) -> Result<(), InvariantViolation> {
+        let header = &self.headers[index];
+        if !header.is_marked() {
+            return Ok(());
+        }
+        let wanted = Mark { offset: first.offset, key: first.previous_key() };
+        let found = header.segment_start(segment);
+        let key = header.mark(self.segmentation, segment).map_or(wanted.key, |mark| mark.key);
+        if found != wanted.offset || key != wanted.key {
+            let (wanted, key) = (wanted.offset, wanted.key);
+            return Err(InvariantViolation::Mark { list, segment, found, wanted, key });
         }
         Ok(())
     }

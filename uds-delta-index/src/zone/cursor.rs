@@ -2,7 +2,7 @@
 
 use uds_geometry::{DeltaKey, DeltaListNumber, RecordName};
 
-use super::DeltaZone;
+use super::{DeltaZone, SEGMENTS};
 use crate::list::{Mark, Position};
 use crate::{CursorMisuse, DeltaError};
 
@@ -73,30 +73,60 @@ impl DeltaZone {
         name: &RecordName,
     ) -> Result<Cursor, DeltaError> {
         let index = self.index_of(list)?;
-        let header = &self.headers[index];
-        let hint = header.hint();
-        let mark = if key.get() > hint.key { hint } else { Mark::default() };
-        let view = self.view(index);
-        let head = view.seek(mark, key.get()).map_err(|defect| defect.in_list(list))?;
+        self.mark(index);
+        let mark = self.mark_for(index, key.get());
+        let head = self.view(index).seek(mark, key.get());
+        self.cursor_at(index, list, key, name, head.map_err(|defect| defect.in_list(list))?)
+    }
+
+    /// The cursor for a name, where the first entry with its key or a larger one is known.
+    #[inline]
+    pub(super) fn cursor_at(
+        &self,
+        index: usize,
+        list: DeltaListNumber,
+        key: DeltaKey,
+        name: &RecordName,
+        head: Position,
+    ) -> Result<Cursor, DeltaError> {
         let position = if !head.is_at_end && head.key == key.get() {
-            view.resolve(head, name).map_err(|defect| defect.in_list(list))?
+            self.view(index).resolve(head, name).map_err(|defect| defect.in_list(list))?
         } else {
             head
         };
-        self.remember(index, &head);
         Ok(Cursor { position, list, stamp: self.stamp })
     }
 
-    /// Makes an ordinary entry, or the end, the hint of its list if it is nearer to the middle
-    /// than the hint is. A hint in the middle halves the walk of half of all look-ups; where the
-    /// last look-up ended, it would save less.
+    /// Where to begin the walk to a key.
     #[inline]
-    fn remember(&mut self, index: usize, position: &Position) {
-        let header = &mut self.headers[index];
-        let middle = u32::from(header.size / 2);
-        if position.offset.abs_diff(middle) < u32::from(header.hint_offset).abs_diff(middle) {
-            header.set_hint(Mark { offset: position.offset, key: position.previous_key() });
+    pub(super) fn mark_for(&self, index: usize, key: u32) -> Mark {
+        let segmentation = self.segmentation;
+        self.headers[index].mark_before(segmentation, segmentation.segment_of(key))
+    }
+
+    /// Sees to it that a list has good marks. One that is damaged stays without: it is walked from
+    /// its start, until whoever walks it comes upon the damage.
+    #[inline]
+    pub(super) fn mark(&mut self, index: usize) {
+        if !self.headers[index].is_marked() {
+            self.make_marks(index);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_marks(&mut self, index: usize) {
+        let view = self.view(index);
+        let mut marks = [Mark::default(); SEGMENTS - 1];
+        let mut mark = Mark::default();
+        for (segment, slot) in (1..).zip(&mut marks) {
+            // A key of 32 bits is below every boundary that is none itself.
+            let Ok(boundary) = u32::try_from(self.segmentation.boundary(segment)) else { return };
+            let Ok(head) = view.seek(mark, boundary) else { return };
+            mark = Mark { offset: head.offset, key: head.previous_key() };
+            *slot = mark;
+        }
+        self.headers[index].set_marks(self.segmentation, &marks);
     }
 
     /// A cursor before the first entry of a list; [`next`](Self::next) takes it there.
@@ -154,7 +184,7 @@ impl DeltaZone {
             return Err(misuse(cursor, CursorMisuse::AtEnd));
         }
         self.check_value(value)?;
-        let place = self.headers[index].start + u64::from(cursor.position.offset);
+        let place = self.headers[index].start() + u64::from(cursor.position.offset);
         self.coding.set_value(&mut self.memory, place, value);
         Ok(())
     }
@@ -184,10 +214,24 @@ impl DeltaZone {
         }
     }
 
-    /// Marks the zone as changed, by this cursor.
-    pub(super) fn changed_by(&mut self, cursor: &mut Cursor) {
-        self.stamp = self.stamp.wrapping_add(1);
+    /// Notes that a list has changed, by this cursor.
+    #[inline]
+    pub(super) fn changed_by(&mut self, cursor: &mut Cursor, index: usize) {
+        self.changed(index);
         cursor.stamp = self.stamp;
+    }
+
+    /// Notes that a list has changed: cursors are stale.
+    #[inline]
+    pub(super) fn changed(&mut self, index: usize) {
+        self.stamp = self.stamp.wrapping_add(1);
+        self.ahead.note_change(index);
+    }
+
+    /// Notes that all lists may have changed.
+    pub(super) fn changed_throughout(&mut self) {
+        self.stamp = self.stamp.wrapping_add(1);
+        self.ahead.forget();
     }
 }
 

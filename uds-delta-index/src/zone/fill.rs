@@ -5,7 +5,7 @@ use uds_geometry::DeltaListNumber;
 use super::{DeltaZone, GUARD_BYTES, ListHeader};
 use crate::DeltaError;
 use crate::bits::copy_bits;
-use crate::list::{ListView, Mark};
+use crate::list::ListView;
 
 impl DeltaZone {
     /// The bits of each list.
@@ -39,11 +39,11 @@ impl DeltaZone {
         let gap = free / u64::from(self.list_count);
         let mut place = gap - gap / 2;
         for (header, &size) in self.headers[1..].iter_mut().zip(sizes) {
-            *header = ListHeader { start: 8 * place, size, ..ListHeader::default() };
+            *header = ListHeader::at(8 * place, size);
             place += u64::from(size).div_ceil(8) + gap;
         }
         self.used_bits = sizes.iter().map(|&size| u64::from(size)).sum();
-        self.stamp = self.stamp.wrapping_add(1);
+        self.changed_throughout();
         Ok(())
     }
 
@@ -61,10 +61,10 @@ impl DeltaZone {
         if header.size != size {
             return false;
         }
-        copy_bits(bytes, phase, &mut self.memory, header.start, u64::from(size));
-        // A look-up may have left a hint that suits the old bits.
-        self.headers[index].set_hint(Mark::default());
-        self.stamp = self.stamp.wrapping_add(1);
+        copy_bits(bytes, phase, &mut self.memory, header.start(), u64::from(size));
+        // A look-up may have left marks that suit the old bits.
+        self.headers[index].unmark();
+        self.changed(index);
         true
     }
 

@@ -4,7 +4,7 @@ use uds_geometry::{DeltaKey, RecordName};
 
 use super::cursor::misuse;
 use super::{Cursor, DeltaZone};
-use crate::list::{Mark, Position};
+use crate::list::Position;
 use crate::{CursorMisuse, DeltaError};
 
 /// What became of an entry.
@@ -58,8 +58,9 @@ impl DeltaZone {
             return Ok(Insertion::Overflow);
         }
 
-        self.keep_hint(index, &plan, name.is_some());
-        let place = self.headers[index].start + u64::from(plan.offset);
+        let sizes = [plan.bits, plan.growth];
+        self.headers[index].note_insertion(self.segmentation, key.get(), plan.offset, sizes);
+        let place = self.headers[index].start() + u64::from(plan.offset);
         let end = match name {
             Some(name) => self.coding.encode_collision(&mut self.memory, place, value, name),
             None => self.coding.encode(&mut self.memory, place, value, plan.delta),
@@ -79,19 +80,8 @@ impl DeltaZone {
             is_collision: name.is_some(),
             is_at_end: false,
         };
-        self.changed_by(cursor);
+        self.changed_by(cursor, index);
         Ok(Insertion::Inserted)
-    }
-
-    /// Moves the hint along with its entry.
-    fn keep_hint(&mut self, index: usize, plan: &Plan, is_collision: bool) {
-        let hint = self.headers[index].hint();
-        // An ordinary entry inserted right at the hint becomes the hint's entry. A collision must
-        // not: a walk cannot start there.
-        if plan.offset < hint.offset || is_collision && plan.offset == hint.offset {
-            let offset = hint.offset + plan.growth as u32;
-            self.headers[index].set_hint(Mark { offset, ..hint });
-        }
     }
 
     fn plan_insertion(

@@ -146,12 +146,12 @@ impl DeltaZone {
         if growth > 0 && !self.open_gap(index, size, growth) {
             return Ok(None);
         }
-        let start = self.headers[index].start;
+        let start = self.headers[index].start();
         copy_bits(&scratch.bits, 0, &mut self.memory, start, written);
-        self.headers[index].set_hint(Mark::default());
+        self.headers[index].unmark();
         let inserted = (entries.len() - scratch.left_out.len()) as u64;
         self.statistics.records = self.statistics.records.wrapping_add(inserted);
-        self.stamp = self.stamp.wrapping_add(1);
+        self.changed(index);
         Ok(Some(&scratch.left_out))
     }
 }
@@ -198,7 +198,7 @@ impl DeltaZone {
         entries: impl IntoIterator<Item = (DeltaKey, u32)>,
     ) -> Result<(), DeltaError> {
         let index = self.index_of(list)?;
-        let start = self.headers[index].start;
+        let start = self.headers[index].start();
         let mut walk = Walk::new(list);
         for (key, value) in entries {
             self.check_value(value)?;
@@ -251,6 +251,7 @@ mod tests {
             memory_bytes,
             coding: DeltaCoding::new(1024).unwrap(),
             value_bits: 8,
+            key_bits: 20,
         })
         .unwrap()
     }

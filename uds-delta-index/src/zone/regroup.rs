@@ -3,7 +3,6 @@
 use super::DeltaZone;
 use crate::DeltaError;
 use crate::bits::copy_bits;
-use crate::list::Mark;
 
 /// Moves all lists of an index from its zones into others, which are empty: the same lists, in
 /// the same order, divided otherwise. Each source is freed when its lists have moved, so that
@@ -51,10 +50,10 @@ pub fn regroup(mut sources: Vec<DeltaZone>, targets: &mut [DeltaZone]) -> Result
         for (list, view) in source.views() {
             let target = &mut targets[(list.get() / per_target) as usize];
             let index = target.index_of(list)?;
-            let start = target.headers[index].start;
+            let start = target.headers[index].start();
             let size = u64::from(view.size);
             copy_bits(view.memory, view.start, &mut target.memory, start, size);
-            target.headers[index].set_hint(Mark::default());
+            target.headers[index].unmark();
         }
     }
     Ok(())
@@ -79,6 +78,7 @@ mod tests {
                 memory_bytes: 1 << 16,
                 coding: DeltaCoding::new(1024).unwrap(),
                 value_bits: 8,
+                key_bits: 20,
             })
             .unwrap()
         };

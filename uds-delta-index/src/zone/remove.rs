@@ -2,7 +2,7 @@
 
 use super::cursor::misuse;
 use super::{Cursor, DeltaZone};
-use crate::list::{Mark, Position};
+use crate::list::Position;
 use crate::{CursorMisuse, DeltaError};
 
 impl DeltaZone {
@@ -25,12 +25,12 @@ impl DeltaZone {
         let follower = view.next(&removed).map_err(|defect| defect.in_list(cursor.list))?;
 
         let position = if removed.is_collision {
-            self.drop_bits(index, &removed, removed.bits);
+            self.drop_bits(index, &removed, None, removed.bits);
             self.count_lost_collision();
             Position { offset: removed.offset, ..follower }
         } else if follower.is_at_end {
-            self.drop_bits(index, &removed, removed.bits);
             let key = removed.previous_key();
+            self.drop_bits(index, &removed, Some(key), removed.bits);
             Position { key, offset: removed.offset, ..follower }
         } else {
             let value = view.value(follower.offset);
@@ -42,8 +42,9 @@ impl DeltaZone {
             let old_bits = u64::from(removed.bits + follower.bits);
             let shrinkage = old_bits.checked_sub(bits).ok_or_else(stale)?;
             let bits = bits as u32;
-            self.drop_bits(index, &removed, shrinkage as u32);
-            let place = self.headers[index].start + u64::from(removed.offset);
+            let before = (!follower.is_collision).then_some(removed.previous_key());
+            self.drop_bits(index, &removed, before, shrinkage as u32);
+            let place = self.headers[index].start() + u64::from(removed.offset);
             self.coding.encode(&mut self.memory, place, value, delta);
             if follower.is_collision {
                 self.count_lost_collision();
@@ -55,24 +56,15 @@ impl DeltaZone {
         counts.records = counts.records.wrapping_sub(1);
         counts.discards = counts.discards.wrapping_add(1);
         cursor.position = position;
-        self.changed_by(cursor);
+        self.changed_by(cursor, index);
         Ok(())
     }
 
-    /// Takes `bits` bits out of a list at the entry to remove, and keeps the hint right.
-    fn drop_bits(&mut self, index: usize, removed: &Position, bits: u32) {
-        let hint = self.headers[index].hint();
+    /// Takes `bits` bits out of a list at the entry to remove, and keeps the marks right. `before`
+    /// is the key before the entry's, where no entry with its key stays.
+    fn drop_bits(&mut self, index: usize, removed: &Position, before: Option<u32>, bits: u32) {
         self.close_gap(index, removed.offset, bits);
-        if hint.offset <= removed.offset {
-            return;
-        }
-        let moved = if !removed.is_collision && hint.offset == removed.end() {
-            // The hint was at the follower, which now is where the removed entry was.
-            Mark { offset: removed.offset, key: removed.previous_key() }
-        } else {
-            Mark { offset: hint.offset.saturating_sub(bits), key: hint.key }
-        };
-        self.headers[index].set_hint(moved);
+        self.headers[index].note_removal(self.segmentation, removed, before, bits);
     }
 
     fn count_lost_collision(&mut self) {

@@ -10,7 +10,7 @@
 
 use uds_geometry::DeltaListNumber;
 
-use super::DeltaZone;
+use super::{Cursor, DeltaZone, SEGMENTS};
 use crate::DeltaError;
 use crate::bits::move_bits;
 use crate::list::{Defect, Mark, Position};
@@ -32,7 +32,6 @@ struct Sweep {
     is_dropping: bool,
     dropped: u32,
     lost_collisions: u32,
-    hint: Mark,
 }
 
 impl DeltaZone {
@@ -55,13 +54,61 @@ impl DeltaZone {
         let mut sweep = Sweep::default();
         let walk = self.sweep(index, &mut sweep, &mut keep);
         if walk.is_err() {
-            // What cannot be read stays, so that sizes add up; the hint may be in it.
+            // What cannot be read stays, so that sizes add up.
             sweep.resume_run(sweep.read);
-            sweep.hint = Mark::default();
         }
         self.finish_sweep(index, &mut sweep, size);
         walk.map_err(|defect| defect.in_list(list))?;
         Ok(sweep.dropped)
+    }
+
+    /// Drops every entry of a segment of a list whose value `keep` refuses. Returns how many went.
+    ///
+    /// `keep` sees the value of each entry of the segment once, and perhaps those of others.
+    /// Where entries went, all cursors of the zone become stale.
+    ///
+    /// This is for few entries: each one that is dropped has half of the list moved.
+    ///
+    /// # Errors
+    ///
+    /// As [`retain`](Self::retain), and [`DeltaError::InvalidArgument`] for a segment that lists
+    /// do not have.
+    pub fn retain_in_segment(
+        &mut self,
+        list: DeltaListNumber,
+        segment: usize,
+        mut keep: impl FnMut(u32) -> bool,
+    ) -> Result<u32, DeltaError> {
+        let index = self.index_of(list)?;
+        if segment >= SEGMENTS {
+            return Err(DeltaError::InvalidArgument {
+                what: "segment of a list",
+                found: segment as u64,
+                wanted: "0 to 3",
+            });
+        }
+        self.mark(index);
+        if !self.headers[index].is_marked() {
+            return self.retain(list, keep);
+        }
+        let mut dropped = 0;
+        let mut position =
+            Position::before(self.headers[index].mark_before(self.segmentation, segment));
+        loop {
+            // Marks move when entries go.
+            let until = self.headers[index].segment_end(segment);
+            let refused = self.view(index).first_refused(&position, until, &mut keep);
+            position = refused.map_err(|defect| defect.in_list(list))?;
+            if position.is_at_end || position.bits == 0 {
+                return Ok(dropped);
+            }
+            let mut cursor = Cursor { position, list, stamp: self.stamp };
+            self.remove(&mut cursor)?;
+            dropped += 1;
+            // The entry that followed has yet to be seen.
+            let Position { offset, .. } = cursor.position;
+            position = Position::before(Mark { offset, key: cursor.position.previous_key() });
+        }
     }
 
     fn sweep(
@@ -70,18 +117,17 @@ impl DeltaZone {
         sweep: &mut Sweep,
         keep: &mut impl FnMut(u32) -> bool,
     ) -> Result<(), Defect> {
-        let middle = u32::from(self.headers[index].size / 2);
         let mut position = Position::before(Mark::default());
         loop {
             // In a run: everything up to the next refused entry stays as it is.
-            let (refused, mark) = self.view(index).first_refused(&position, middle, keep)?;
-            sweep.pass_run(&position, &refused, mark);
+            let refused = self.view(index).first_refused(&position, u32::MAX, keep)?;
+            sweep.pass_run(&position, &refused);
             position = refused;
             while !position.is_at_end {
                 self.drop_entry(index, sweep, &position);
                 position = self.view(index).next(&position)?;
                 if !position.is_at_end && keep(self.view(index).value(position.offset)) {
-                    self.keep_entry(index, sweep, &position, middle);
+                    self.keep_entry(index, sweep, &position);
                     break;
                 }
             }
@@ -100,23 +146,20 @@ impl DeltaZone {
     }
 
     /// Keeps the first entry behind a dropped one, which may change it, and starts a run.
-    fn keep_entry(&mut self, index: usize, sweep: &mut Sweep, entry: &Position, middle: u32) {
+    fn keep_entry(&mut self, index: usize, sweep: &mut Sweep, entry: &Position) {
         let before = sweep.kept_key;
         let has_head = sweep.has_kept && before == entry.key;
         let delta = entry.key - before;
         sweep.kept_key = entry.key;
         sweep.has_kept = true;
         sweep.read = entry.end();
-        if entry.offset <= middle && !(entry.is_collision && has_head) {
-            sweep.hint = Mark { offset: sweep.write, key: before };
-        }
         let is_unchanged = if entry.is_collision { has_head } else { delta == entry.delta };
         if is_unchanged {
             sweep.resume_run(entry.offset);
             return;
         }
         let value = self.view(index).value(entry.offset);
-        let start = self.headers[index].start;
+        let start = self.headers[index].start();
         let place = start + u64::from(sweep.write);
         let end = self.coding.encode(&mut self.memory, place, value, delta);
         sweep.lost_collisions += u32::from(entry.is_collision);
@@ -129,7 +172,7 @@ impl DeltaZone {
         if sweep.is_dropping {
             return;
         }
-        let start = self.headers[index].start;
+        let start = self.headers[index].start();
         let from = start + u64::from(sweep.run_start);
         let length = end - sweep.run_start;
         move_bits(&mut self.memory, from, start + u64::from(sweep.write), u64::from(length));
@@ -141,17 +184,17 @@ impl DeltaZone {
         self.end_run(index, sweep, size);
         let header = &mut self.headers[index];
         header.size = super::list_bits(sweep.write);
-        header.set_hint(sweep.hint);
         self.used_bits -= u64::from(size - sweep.write);
         if sweep.dropped == 0 {
             return;
         }
+        header.unmark();
         let counts = &mut self.statistics;
         let dropped = u64::from(sweep.dropped);
         counts.records = counts.records.wrapping_sub(dropped);
         counts.discards = counts.discards.wrapping_add(dropped);
         counts.collisions = counts.collisions.wrapping_sub(u64::from(sweep.lost_collisions));
-        self.stamp = self.stamp.wrapping_add(1);
+        self.changed(index);
     }
 }
 
@@ -164,13 +207,10 @@ impl Sweep {
         }
     }
 
-    /// Notes that a run goes on from behind `from` to `to`, and the last good place for a hint.
-    fn pass_run(&mut self, from: &Position, to: &Position, mark: Option<Mark>) {
+    /// Notes that a run goes on from behind `from` to `to`.
+    fn pass_run(&mut self, from: &Position, to: &Position) {
         self.has_kept |= to.offset > from.end();
         self.kept_key = to.previous_key();
         self.read = to.offset;
-        if let Some(Mark { offset, key }) = mark {
-            self.hint = Mark { offset: self.write + (offset - self.run_start), key };
-        }
     }
 }

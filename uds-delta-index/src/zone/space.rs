@@ -74,11 +74,11 @@ impl DeltaZone {
             }
         };
 
-        let start = self.headers[index].start;
+        let start = self.headers[index].start();
         match side {
             Side::Front => {
                 move_bits(&mut self.memory, start, start - growth, before);
-                self.headers[index].start = start - growth;
+                self.headers[index].set_start(start - growth);
             }
             Side::Back => {
                 let from = start + before;
@@ -93,7 +93,7 @@ impl DeltaZone {
 
     /// Takes `shrinkage` bits at `offset` out of a list.
     pub(super) fn close_gap(&mut self, index: usize, offset: u32, shrinkage: u32) {
-        let start = self.headers[index].start;
+        let start = self.headers[index].start();
         let shrinkage = u64::from(shrinkage);
         let before = u64::from(offset);
         let after = u64::from(self.headers[index].size) - before - shrinkage;
@@ -101,7 +101,7 @@ impl DeltaZone {
         match side_to_move(before, after, free_before, free_after) {
             Side::Front => {
                 move_bits(&mut self.memory, start, start + shrinkage, before);
-                self.headers[index].start = start + shrinkage;
+                self.headers[index].set_start(start + shrinkage);
             }
             Side::Back => {
                 let to = start + before;
@@ -115,7 +115,10 @@ impl DeltaZone {
     /// The free bits before and behind a list.
     fn gaps(&self, index: usize) -> (u64, u64) {
         let header = &self.headers[index];
-        (header.start - self.headers[index - 1].end(), self.headers[index + 1].start - header.end())
+        (
+            header.start() - self.headers[index - 1].end(),
+            self.headers[index + 1].start() - header.end(),
+        )
     }
 
     /// Re-spaces lists so that there are `growth.bytes` more bytes before list `growth.index`.
@@ -164,7 +167,7 @@ impl DeltaZone {
     fn respace_some(&mut self, lists: RangeInclusive<usize>, growth: Growth, due: u64) -> bool {
         let (first, last) = (*lists.start(), *lists.end());
         let floor = self.headers[first - 1].end().div_ceil(8);
-        let ceiling = self.headers[last + 1].start / 8;
+        let ceiling = self.headers[last + 1].start() / 8;
         let used = self.bytes_of(lists.clone()) + growth.bytes;
         let Some(free) = ceiling.checked_sub(floor).and_then(|room| room.checked_sub(used)) else {
             return false;
@@ -202,7 +205,7 @@ impl DeltaZone {
         for index in lists.clone() {
             place += room_before(index);
             let header = self.headers[index];
-            if place < header.start / 8 {
+            if place < header.start() / 8 {
                 self.move_list(index, place);
             }
             place += header.bytes() + gap;
@@ -210,7 +213,7 @@ impl DeltaZone {
         for index in lists.rev() {
             let header = self.headers[index];
             place -= header.bytes() + gap;
-            if place > header.start / 8 {
+            if place > header.start() / 8 {
                 self.move_list(index, place);
             }
             place -= room_before(index);
@@ -221,9 +224,9 @@ impl DeltaZone {
     /// Moves a list's bytes so that its first bit is in byte `to`.
     fn move_list(&mut self, index: usize, to: u64) {
         let header = &mut self.headers[index];
-        let from = (header.start / 8) as usize;
+        let from = (header.start() / 8) as usize;
         let bytes = header.bytes() as usize;
-        header.start = 8 * to + header.start % 8;
+        header.set_start(8 * to + header.start() % 8);
         self.memory.copy_within(from..from + bytes, to as usize);
     }
 }

@@ -19,6 +19,7 @@ fn zone(mean: u32, list_count: u32, memory_bytes: usize, value_bits: u32) -> Del
         memory_bytes,
         coding: DeltaCoding::new(mean).unwrap(),
         value_bits,
+        key_bits: 20,
     })
     .unwrap()
 }

@@ -26,6 +26,7 @@ fn an_empty_zone_costs_its_headers_only() {
         memory_bytes: sizes.zone_bytes(ZoneCount::ONE) as usize,
         coding: sizes.coding,
         value_bits: sizes.chapter_bits,
+        key_bits: 20,
     })
     .unwrap();
     zone.reset();

@@ -20,6 +20,7 @@ fn zones(sizes: &SubIndexParameters, count: ZoneCount) -> Vec<DeltaZone> {
             memory_bytes: sizes.zone_bytes(count) as usize,
             coding: sizes.coding,
             value_bits: sizes.chapter_bits,
+            key_bits: 20,
         })
         .expect("the geometry's sizes are good")
     };

@@ -87,7 +87,7 @@ impl Engine {
         chapter: VirtualChapter,
         record: &Record,
     ) -> Result<Current, IndexError> {
-        let entry = zone.index.get(&record.name)?;
+        let entry = zone.index.get(&record.name, None)?;
         if entry.chapter() == Some(chapter) {
             return Ok(Current::Yes);
         }

@@ -21,16 +21,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use uds_volume::FinishedRead;
 
 use super::waiting::{Place, Waiting};
-use super::zone::{Known, Outcome, Zone};
+use super::zone::{Known, Outcome, Turn, Zone};
 use super::{Engine, Hold, Seat, Task};
 use crate::IndexError;
 use crate::port::{Next, Stall};
-use crate::request::Operation;
+use crate::request::{Operation, Request};
 use crate::statistics::Statistics;
 use crate::sync::Arc;
 
-/// How many requests wait for memory together before they are carried out.
-const REQUESTS_TOUCHED_TOGETHER: usize = 64;
+/// How many requests are looked up in the volume index together before they are carried out.
+const REQUESTS_BEGUN_TOGETHER: usize = 64;
 
 /// What the holder of a zone works with.
 #[derive(Debug)]
@@ -107,10 +107,9 @@ impl Engine {
         }
         let running = desk.waiting.part(part);
         let start = running.next;
-        let end = running.end().min(start + REQUESTS_TOUCHED_TOGETHER);
-        for request in &running.part.requests[start..end] {
-            std::hint::black_box(desk.zone.index.touch(request.name()));
-        }
+        let end = running.end().min(start + REQUESTS_BEGUN_TOGETHER);
+        let requests = &running.part.requests[start..end];
+        desk.zone.index.look_ahead(requests.iter().map(Request::name));
         for position in start..end {
             desk.waiting.part(part).next = position + 1;
             let place = Place { part, position };
@@ -118,7 +117,7 @@ impl Engine {
             if desk.waiting.is_awaited(&name) {
                 desk.waiting.part(part).unanswered += 1;
                 desk.waiting.queue_up(name, place);
-            } else if !self.execute(desk, place, Known::default()) {
+            } else if !self.execute(desk, place, Known::default(), Some(position - start)) {
                 desk.waiting.part(part).unanswered += 1;
             }
             if desk.zone.open.is_full() {
@@ -149,20 +148,21 @@ impl Engine {
     /// Goes on with a request that had waited, or was behind one that has its answer.
     fn go_on(&self, desk: &mut Desk, place: Place, known: Known) {
         let name = *desk.waiting.request(place).name();
-        if self.execute(desk, place, known) {
+        if self.execute(desk, place, known, None) {
             desk.waiting.answered(&name, place);
         }
     }
 
-    /// Executes a request. Says whether it has its answer; if not, it waits.
-    fn execute(&self, desk: &mut Desk, place: Place, known: Known) -> bool {
+    /// Executes a request, which was the one at `ahead` among those that were begun together, if
+    /// it was any. Says whether it has its answer; if not, it waits.
+    fn execute(&self, desk: &mut Desk, place: Place, known: Known, ahead: Option<usize>) -> bool {
         let token = desk.waiting.next_token();
         let Desk { zone, waiting, counted, .. } = desk;
         let request = waiting.request(place);
         let (operation, name, data) = (request.operation, request.name, request.data);
         let attempt = || {
             let operation = self.permitted(operation)?;
-            zone.execute(operation, &name, &data, &known, token)
+            zone.execute(operation, &name, &data, &known, Turn { token, ahead })
         };
         let result = catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| {
             self.poison_with(IndexError::Panicked);

@@ -72,6 +72,15 @@ impl Sparse {
     }
 }
 
+/// Which turn of a request it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    /// What comes back with a page that it may have to wait for.
+    pub(super) token: u64,
+    /// Which one it was among the requests that were begun together, if it was any.
+    pub(super) ahead: Option<usize>,
+}
+
 /// What became of a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Outcome {
@@ -94,19 +103,20 @@ pub(super) enum Whereabouts<'a> {
 }
 
 impl Zone {
-    /// Carries out one request. `token` comes back with what it may have to wait for.
+    /// Carries out one request.
     pub(super) fn execute(
         &mut self,
         operation: Operation,
         name: &RecordName,
         data: &RecordData,
         known: &Known,
-        token: u64,
+        turn: Turn,
     ) -> Result<Outcome, IndexError> {
+        let Turn { token, ahead } = turn;
         if known.is_nothing() {
             self.bring_in_chapter_of(name)?;
         }
-        let entry = self.index.get(name)?;
+        let entry = self.index.get(name, ahead)?;
         let Some(mut answer) = self.resolve(&entry, name, known, token)? else {
             return Ok(Outcome::Waiting(Question::Entry));
         };

@@ -250,7 +250,7 @@ pub(super) fn put(
     let slot = volume.geometry().physical_chapter(chapter);
     // It was read before. If it cannot be any more, it cannot be found either.
     let Ok(record) = volume.read_record(slot, page, node) else { return Ok(()) };
-    let entry = part.get(&record.name)?;
+    let entry = part.get(&record.name, None)?;
     let is_its_own = match entry.chapter {
         // The first in a chapter of several with the same place, or the same name once more.
         Some(known) if known == chapter => entry.is_collision,

@@ -280,7 +280,7 @@ impl<'a> Comparison<'a> {
         // Every list was walked before the index was loaded: there is no error.
         let Ok(entries) = zone.lists().entries(number) else { return };
         let (low, high) = zone.window();
-        let flush_chapter = zone.flush_chapters()[(list % part.lists_per_zone) as usize];
+        let Ok(flush_chapter) = zone.flush_chapter(number) else { return };
         let key_mask = (1 << part.parameters.address_bits) - 1;
         let key_of = |packed: u64| (packed >> part.locator_bits) as u32 & key_mask;
         for entry in entries.map_while(Result::ok) {

@@ -42,7 +42,9 @@ fn regroup_part(
     let mut flush_chapters = Vec::new();
     let mut sources = Vec::new();
     for zone in zones {
-        flush_chapters.extend_from_slice(zone.flush_chapters());
+        for list in zone.lists().lists() {
+            flush_chapters.push(zone.flush_chapter(list)?);
+        }
         sources.push(zone.into_lists());
     }
     let target = |zone| Ok(DeltaZone::new(&zone_configuration(parameters, zone, count)?)?);
@@ -51,8 +53,8 @@ fn regroup_part(
     let zone = |lists: DeltaZone| {
         let first = lists.first_list().get() as usize;
         let end = first + lists.list_count() as usize;
-        let mut zone = SubIndexZone::with_lists(parameters, lists, count)?;
-        zone.restore_window(low, high, &flush_chapters[first..end]);
+        let mut zone = SubIndexZone::with_lists(parameters, lists, count);
+        zone.restore_window(low, high, flush_chapters[first..end].iter().copied())?;
         Ok(zone)
     };
     targets.into_iter().map(zone).collect()

@@ -115,10 +115,15 @@ fn save_head(
         list_count: lists.list_count().into(),
     };
     out.write_all(header.as_bytes()).map_err(IndexError::from_stream)?;
-    for chapters in index.flush_chapters().chunks(CHAPTERS_AT_ONCE) {
-        let bytes: Vec<u8> = chapters.iter().flat_map(|chapter| chapter.to_le_bytes()).collect();
-        out.write_all(&bytes).map_err(IndexError::from_stream)?;
+    let mut bytes = Vec::with_capacity(CHAPTERS_AT_ONCE * size_of::<u64>());
+    for list in lists.lists() {
+        bytes.extend_from_slice(&index.flush_chapter(list)?.to_le_bytes());
+        if bytes.len() == bytes.capacity() {
+            out.write_all(&bytes).map_err(IndexError::from_stream)?;
+            bytes.clear();
+        }
     }
+    out.write_all(&bytes).map_err(IndexError::from_stream)?;
     Ok(lists.write_header(zone, zones, out)?)
 }
 
@@ -237,8 +242,9 @@ impl<'a> Part<'a> {
         let zone = |lists: DeltaZone| {
             let first = lists.first_list().get() as usize;
             let end = first + lists.list_count() as usize;
-            let mut index = SubIndexZone::with_lists(self.parameters, lists, zones)?;
-            index.restore_window(self.low, high, &self.flush_chapters[first..end]);
+            let mut index = SubIndexZone::with_lists(self.parameters, lists, zones);
+            let flush_chapters = self.flush_chapters[first..end].iter().copied();
+            index.restore_window(self.low, high, flush_chapters)?;
             Ok(index)
         };
         lists.into_iter().map(zone).collect()

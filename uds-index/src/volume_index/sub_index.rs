@@ -1,7 +1,15 @@
 //! One zone of a sub-index: look-up, flushing, expiry (specification, sections 9.2 to 9.5).
+//!
+//! # Invariants
+//!
+//! 1. Each list and each of its segments has a *flush chapter*: no entry of it is of an older one.
+//!    The list's is the smallest of its segments'. They are the tags of the delta lists.
+//! 2. When an entry is put into a list, no segment has a flush chapter before `low`: so all entries
+//!    of the list are of chapters within one round of the values that entries have.
 
 use uds_delta_index::{
-    Cursor, DeltaStatistics, DeltaZone, Insertion, MAX_LIST_BITS, MergeScratch, ZoneConfiguration,
+    Cursor, DeltaStatistics, DeltaZone, Insertion, ListTags, MAX_LIST_BITS, MergeScratch, SEGMENTS,
+    ZoneConfiguration,
 };
 use uds_geometry::{
     DeltaKey, DeltaListNumber, RecordName, SubIndexParameters, VirtualChapter, ZoneCount, ZoneId,
@@ -14,8 +22,6 @@ use crate::IndexError;
 pub(crate) struct SubIndexZone {
     parameters: SubIndexParameters,
     lists: DeltaZone,
-    /// For each list of the zone, a lower bound of the chapters of its entries.
-    flush_chapters: Vec<u64>,
     low: u64,
     high: u64,
     early_flushes: u64,
@@ -42,7 +48,7 @@ impl SubIndexZone {
         zones: ZoneCount,
     ) -> Result<Self, IndexError> {
         let lists = DeltaZone::new(&zone_configuration(parameters, zone, zones)?)?;
-        Self::with_lists(parameters, lists, zones)
+        Ok(Self::with_lists(parameters, lists, zones))
     }
 
     /// A zone with these lists, whose window is chapter 0 alone.
@@ -50,31 +56,31 @@ impl SubIndexZone {
         parameters: &SubIndexParameters,
         lists: DeltaZone,
         zones: ZoneCount,
-    ) -> Result<Self, IndexError> {
-        let count = lists.list_count() as usize;
-        let mut flush_chapters = Vec::new();
-        flush_chapters.try_reserve_exact(count).map_err(|_| IndexError::OutOfMemory {
-            what: "volume index",
-            bytes: (count * size_of::<u64>()) as u64,
-        })?;
-        flush_chapters.resize(count, 0);
-        Ok(Self {
+    ) -> Self {
+        Self {
             parameters: parameters.clone(),
             lists,
-            flush_chapters,
             low: 0,
             high: 0,
             early_flushes: 0,
             max_bits: parameters.max_zone_bits(zones),
             chapter_bits: parameters.chapter_zone_bits(zones),
-        })
+        }
     }
 
     /// Sets the window and the lists' flush chapters, as a save has them.
-    pub(super) fn restore_window(&mut self, low: u64, high: u64, flush_chapters: &[u64]) {
+    pub(super) fn restore_window(
+        &mut self,
+        low: u64,
+        high: u64,
+        flush_chapters: impl IntoIterator<Item = u64>,
+    ) -> Result<(), IndexError> {
         self.low = low;
         self.high = high;
-        self.flush_chapters.copy_from_slice(flush_chapters);
+        for (list, chapter) in self.lists.lists().zip(flush_chapters) {
+            self.set_flush_chapters(list, [chapter; SEGMENTS])?;
+        }
+        Ok(())
     }
 
     pub(crate) fn lists(&self) -> &DeltaZone {
@@ -89,8 +95,33 @@ impl SubIndexZone {
         (self.low, self.high)
     }
 
-    pub(crate) fn flush_chapters(&self) -> &[u64] {
-        &self.flush_chapters
+    /// The lower bound of the chapters of a list's entries.
+    pub(crate) fn flush_chapter(&self, list: DeltaListNumber) -> Result<u64, IndexError> {
+        Ok(self.chapter_of_tag(self.lists.tags(list)?.list))
+    }
+
+    /// The chapter that the tag of a list stands for.
+    fn chapter_of_tag(&self, tag: u32) -> u64 {
+        self.high.saturating_sub(u64::from((self.high as u32).wrapping_sub(tag)))
+    }
+
+    /// Sets the lower bounds of the chapters of a list's segments.
+    fn set_flush_chapters(
+        &mut self,
+        list: DeltaListNumber,
+        mut chapters: [u64; SEGMENTS],
+    ) -> Result<(), IndexError> {
+        // All that is older by more than the values of entries tell apart has expired. So tags of
+        // 32 bits will do.
+        let least = self.low.saturating_sub(self.mask() + 1);
+        for chapter in &mut chapters {
+            *chapter = least.max(self.high.min(*chapter));
+        }
+        let oldest = chapters.iter().copied().min().unwrap_or(least);
+        // One that is too far above the oldest gets a lower bound than it could have.
+        let above = |chapter: u64| u16::try_from(chapter - oldest).unwrap_or(u16::MAX);
+        let tags = ListTags { list: oldest as u32, segments: chapters.map(above) };
+        Ok(self.lists.set_tags(list, tags)?)
     }
 
     /// Bits of all lists with more of which chapters expire early.
@@ -111,7 +142,7 @@ impl SubIndexZone {
         list: DeltaListNumber,
         mut see: impl FnMut(u64, bool),
     ) -> Result<(), IndexError> {
-        let flush_chapter = self.flush_chapters[self.list_index(list)];
+        let flush_chapter = self.flush_chapter(list)?;
         for entry in self.lists.entries(list)? {
             let entry = entry?;
             let chapter = chapter_of_value(&self.parameters, self.low, flush_chapter, entry.value);
@@ -132,15 +163,14 @@ impl SubIndexZone {
 
     /// Bytes of memory in use, or set aside.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.lists.memory_bytes() + self.flush_chapters.capacity() * size_of::<u64>()
+        self.lists.memory_bytes()
     }
 
     /// A zone that has a copy of one list, and no other: what a look-up does to the copy leaves the
     /// list as it is.
     pub(super) fn copy_of_list(&self, list: DeltaListNumber) -> Result<Self, IndexError> {
         let lists = self.lists.copy_of_list(list)?;
-        let flush_chapters = vec![self.flush_chapters[self.list_index(list)]];
-        Ok(Self { parameters: self.parameters.clone(), lists, flush_chapters, ..*self })
+        Ok(Self { parameters: self.parameters.clone(), lists, ..*self })
     }
 
     pub(super) fn parameters(&self) -> &SubIndexParameters {
@@ -175,28 +205,56 @@ impl SubIndexZone {
     /// Reads memory that looking up `name` will need, so that many look-ups can wait for memory
     /// together. The result means nothing.
     pub(crate) fn touch(&self, name: &RecordName) -> u64 {
-        let (list, _) = self.parameters.locate(name);
-        self.flush_chapters[self.list_index(list)] ^ u64::from(self.lists.touch(list))
+        let (list, key) = self.parameters.locate(name);
+        self.lists.touch(list, key).into()
     }
 
-    /// Looks `name` up (specification, section 9.4).
-    pub(crate) fn get(&mut self, name: &RecordName) -> Result<Entry, IndexError> {
-        let (list, key) = self.parameters.locate(name);
-        if self.flush_chapters[self.list_index(list)] < self.low {
-            self.flush(list)?;
+    /// Begins to look names up, which [`get`](Self::get) ends: together they wait for memory, and
+    /// are walked to, much faster than one by one.
+    pub(super) fn look_ahead<'a>(&mut self, names: impl Iterator<Item = &'a RecordName> + Clone) {
+        let touched = names.clone().fold(0, |all, name| all ^ self.touch(name));
+        std::hint::black_box(touched);
+        for name in names.clone() {
+            let (list, _) = self.parameters.locate(name);
+            // If the list is damaged, the look-up itself will say so.
+            let _ = self.flush_if_stale(list);
         }
-        let cursor = self.lists.find(list, key, name)?;
+        let parameters = &self.parameters;
+        self.lists.look_ahead(names.map(|name| parameters.locate(name)));
+    }
+
+    /// Looks `name` up (specification, section 9.4), which was the one at `ahead` among those of
+    /// [`look_ahead`](Self::look_ahead), if it was any.
+    pub(crate) fn get(
+        &mut self,
+        name: &RecordName,
+        ahead: Option<usize>,
+    ) -> Result<Entry, IndexError> {
+        let (list, key) = self.parameters.locate(name);
+        self.flush_if_stale(list)?;
+        let cursor = match ahead {
+            Some(position) => self.lists.find_ahead(position, list, key, name)?,
+            None => self.lists.find(list, key, name)?,
+        };
         Ok(self.entry_at(cursor, key))
+    }
+
+    /// Removes the entries of expired chapters from a list, if there may be any.
+    fn flush_if_stale(&mut self, list: DeltaListNumber) -> Result<(), IndexError> {
+        if self.flush_chapter(list)? < self.low { self.flush(list) } else { Ok(()) }
     }
 
     /// Makes the window that of `newest`, in an empty zone that will get the entries of older
     /// chapters.
-    pub(super) fn begin_replay(&mut self, newest: VirtualChapter) {
+    pub(super) fn begin_replay(&mut self, newest: VirtualChapter) -> Result<(), IndexError> {
         let count = u64::from(self.parameters.chapter_count);
         self.high = newest.get();
         self.low = self.high.saturating_add(1).saturating_sub(count);
         // Nothing older will come, so no list has anything to flush.
-        self.flush_chapters.fill(self.low);
+        for list in self.lists.lists() {
+            self.set_flush_chapters(list, [self.low; SEGMENTS])?;
+        }
+        Ok(())
     }
 
     /// Puts entries at places of one list, in ascending order, where there are none yet. Returns
@@ -252,30 +310,36 @@ impl SubIndexZone {
         Ok(chapter.filter(|&chapter| chapter <= self.high).map(VirtualChapter::new))
     }
 
-    /// Removes the entries of expired chapters from a list, and learns its new flush chapter.
+    /// Removes the entries of expired chapters from a list, and learns its new flush chapters.
     fn flush(&mut self, list: DeltaListNumber) -> Result<(), IndexError> {
-        let index = self.list_index(list);
-        let mask = self.mask();
-        let flush_chapter = self.flush_chapters[index];
-        let base = flush_chapter & mask;
-        let expired = (self.low - flush_chapter).min(mask + 1);
-        let mut oldest = mask;
-        self.lists.retain(list, |value| {
-            let relative = u64::from(value).wrapping_sub(base) & mask;
-            let is_live = relative >= expired;
-            if is_live {
-                oldest = oldest.min(relative);
+        let tags = self.lists.tags(list)?;
+        let base = self.chapter_of_tag(tags.list);
+        let mut chapters = tags.segments.map(|above| base.saturating_add(above.into()));
+        let mut expiry = self.expiry(base);
+        if chapters.iter().all(|&chapter| chapter < self.low) {
+            self.lists.retain(list, |value| expiry.is_live(value))?;
+            chapters = [self.oldest_kept(&expiry); SEGMENTS];
+            return self.set_flush_chapters(list, chapters);
+        }
+        for (segment, chapter) in chapters.iter_mut().enumerate() {
+            if *chapter < self.low {
+                let mut expiry = self.expiry(base);
+                self.lists.retain_in_segment(list, segment, |value| expiry.is_live(value))?;
+                *chapter = self.oldest_kept(&expiry);
             }
-            is_live
-        })?;
-        let oldest = base.wrapping_add(oldest) & mask;
-        self.flush_chapters[index] = self.chapter_of(oldest).min(self.high);
-        Ok(())
+        }
+        self.set_flush_chapters(list, chapters)
     }
 
-    /// The index of a list of this zone among the zone's lists.
-    fn list_index(&self, list: DeltaListNumber) -> usize {
-        (list.get() - self.lists.first_list().get()) as usize
+    /// What tells entries of expired chapters, none of which is older than `base`, from others.
+    fn expiry(&self, base: u64) -> Expiry {
+        let mask = self.mask();
+        Expiry { base, mask, expired: (self.low - base).min(mask + 1), oldest: mask }
+    }
+
+    /// The oldest chapter of the entries that were kept, or the newest chapter where none was.
+    fn oldest_kept(&self, expiry: &Expiry) -> u64 {
+        self.chapter_of(expiry.base.wrapping_add(expiry.oldest) & expiry.mask).min(self.high)
     }
 
     /// Puts an entry for `name` where [`get`](Self::get) found that it goes. Where another entry
@@ -320,6 +384,30 @@ impl SubIndexZone {
     }
 }
 
+/// Tells entries of expired chapters from others.
+struct Expiry {
+    /// No entry is of an older chapter.
+    base: u64,
+    mask: u64,
+    /// How many chapters from `base` on have expired.
+    expired: u64,
+    /// The oldest chapter of an entry that is kept, counted from `base`.
+    oldest: u64,
+}
+
+impl Expiry {
+    /// Whether the chapter that a value stands for has not expired.
+    #[inline]
+    fn is_live(&mut self, value: u32) -> bool {
+        let relative = u64::from(value).wrapping_sub(self.base) & self.mask;
+        let is_live = relative >= self.expired;
+        if is_live {
+            self.oldest = self.oldest.min(relative);
+        }
+        is_live
+    }
+}
+
 /// The chapter that a value of a list stands for, in a sub-index whose oldest chapter is `low`:
 /// one before `low` where the entry has expired, and one after the newest where the entry is
 /// damaged. `flush_chapter` is the lower bound that the list keeps.
@@ -351,5 +439,6 @@ pub(super) fn zone_configuration(
             .map_err(|_| IndexError::OutOfMemory { what: "volume index", bytes })?,
         coding: parameters.coding,
         value_bits: parameters.chapter_bits,
+        key_bits: parameters.address_bits,
     })
 }

@@ -76,13 +76,13 @@ impl Zones {
     /// Puts an entry that must not be refused.
     fn put(&mut self, name: &RecordName, number: u64) {
         let zone = self.zone_of(name);
-        let entry = zone.get(name).unwrap();
+        let entry = zone.get(name, None).unwrap();
         let insertion = zone.put(entry, name, chapter(number)).unwrap();
         assert_eq!(insertion, Insertion::Inserted);
     }
 
     fn get(&mut self, name: &RecordName) -> Option<u64> {
-        self.zone_of(name).get(name).unwrap().chapter().map(VirtualChapter::get)
+        self.zone_of(name).get(name, None).unwrap().chapter().map(VirtualChapter::get)
     }
 
     fn statistics(&self) -> DeltaStatistics {
@@ -136,7 +136,7 @@ fn chapters_outside_the_window_are_refused() {
             if (oldest..=newest).contains(&wrong) {
                 continue;
             }
-            let entry = zones.zones[0].get(&name).unwrap();
+            let entry = zones.zones[0].get(&name, None).unwrap();
             let error = zones.zones[0].put(entry, &name, chapter(wrong)).unwrap_err();
             assert!(matches!(error, IndexError::OutsideWindow { .. }), "{error}");
             assert_eq!(error.kind(), ErrorKind::InvalidArgument);
@@ -144,7 +144,7 @@ fn chapters_outside_the_window_are_refused() {
         }
         zones.put(&name, oldest);
         assert_eq!(zones.get(&name), Some(oldest));
-        let entry = zones.zones[0].get(&name).unwrap();
+        let entry = zones.zones[0].get(&name, None).unwrap();
         assert!(zones.zones[0].set_chapter(&entry, chapter(newest + 1)).is_err());
         zones.zones[0].set_chapter(&entry, chapter(newest)).unwrap();
         assert_eq!(zones.get(&name), Some(newest));

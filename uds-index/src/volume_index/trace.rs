@@ -38,7 +38,7 @@ impl SubIndexZone {
         let (list, key) = self.parameters().locate(name);
         let mut copy = self.copy_of_list(list)?;
         let (low, high) = self.window();
-        let flush_chapter = copy.flush_chapters()[0];
+        let flush_chapter = copy.flush_chapter(list)?;
         let chapter_of = |value| {
             let chapter = chapter_of_value(self.parameters(), low, flush_chapter, value);
             VirtualChapter::new(chapter)
@@ -46,7 +46,7 @@ impl SubIndexZone {
         let bits = copy.lists().list_bits(list)?;
         let before = Neighbourhood::of(copy.lists().entries(list)?, key);
         let peeked = copy.peek(name);
-        let entry = copy.get(name);
+        let entry = copy.get(name, None);
         let around = Neighbourhood::of(copy.lists().entries(list)?, key);
         let has_gone = |chapter: &VirtualChapter| chapter.get() < low;
         let with_key = before.shown.iter().filter(|shown| shown.key == key);

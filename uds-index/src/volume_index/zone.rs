@@ -140,10 +140,11 @@ impl VolumeIndexZone {
 
     /// Makes the windows those of `newest`, in an empty zone that will get the entries of older
     /// chapters.
-    pub(crate) fn begin_replay(&mut self, newest: VirtualChapter) {
-        self.non_hook.begin_replay(newest);
-        if let Some(hooks) = &self.hook {
-            hooks.lock().begin_replay(newest);
+    pub(crate) fn begin_replay(&mut self, newest: VirtualChapter) -> Result<(), IndexError> {
+        self.non_hook.begin_replay(newest)?;
+        match &self.hook {
+            Some(hooks) => hooks.lock().begin_replay(newest),
+            None => Ok(()),
         }
     }
 
@@ -188,11 +189,24 @@ impl VolumeIndexZone {
         }
     }
 
-    /// Looks `name` up (specification, section 9.4).
-    pub(crate) fn get(&mut self, name: &RecordName) -> Result<Entry, IndexError> {
+    /// Begins to look names up, which [`get`](Self::get) ends: together they wait for memory, and
+    /// are walked to, much faster than one by one. What was begun before is given up.
+    pub(crate) fn look_ahead<'a>(&mut self, names: impl Iterator<Item = &'a RecordName> + Clone) {
+        // Samples are looked for among the other names in vain: they are few, and positions stay
+        // simple.
+        self.non_hook.look_ahead(names);
+    }
+
+    /// Looks `name` up (specification, section 9.4), which was the one at `ahead` among those of
+    /// [`look_ahead`](Self::look_ahead), if it was any.
+    pub(crate) fn get(
+        &mut self,
+        name: &RecordName,
+        ahead: Option<usize>,
+    ) -> Result<Entry, IndexError> {
         match self.hooks_of(name) {
-            Some(hooks) => Ok(Entry { entry: hooks.lock().get(name)?, is_hook: true }),
-            None => Ok(Entry { entry: self.non_hook.get(name)?, is_hook: false }),
+            Some(hooks) => Ok(Entry { entry: hooks.lock().get(name, None)?, is_hook: true }),
+            None => Ok(Entry { entry: self.non_hook.get(name, ahead)?, is_hook: false }),
         }
     }
 

@@ -49,7 +49,7 @@ proptest! {
                 );
             }
             let pairs = zone.headers.windows(2);
-            prop_assert!(pairs.into_iter().all(|pair| pair[0].end() <= pair[1].start));
+            prop_assert!(pairs.into_iter().all(|pair| pair[0].end() <= pair[1].start()));
             let used: u64 = zone.list_sizes().iter().map(|&size| u64::from(size)).sum();
             prop_assert_eq!(zone.used_bits(), used);
             prop_assert_eq!(&zone.memory[4096 - 7..], &[0xff; 7]);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use uds_geometry::ZoneCount;
 
+use super::super::SEGMENTS;
 use super::*;
 use crate::coding::EntryCoding;
 use crate::{DeltaError, ListTag, Restoration, SavedZone, read_guard, write_guard};
@@ -18,6 +19,7 @@ enum Step {
     Set { list: u32, key: u32, value: u32, name: u8 },
     Remove { list: u32, key: u32, name: u8 },
     Retain { list: u32, mask: u32 },
+    RetainInSegment { list: u32, segment: usize, mask: u32 },
     SaveAndRestore { zones: u8 },
     Reset,
 }
@@ -32,6 +34,8 @@ fn steps() -> impl Strategy<Value = Step> {
             .prop_map(|((list, key, name), value)| Step::Set { list, key, value, name }),
         10 => place.prop_map(|(list, key, name)| Step::Remove { list, key, name }),
         2 => (0_u32..40, 0_u32..8).prop_map(|(list, mask)| Step::Retain { list, mask }),
+        6 => (0_u32..40, 0..SEGMENTS, 0_u32..8)
+            .prop_map(|(list, segment, mask)| Step::RetainInSegment { list, segment, mask }),
         1 => (1_u8..5).prop_map(|zones| Step::SaveAndRestore { zones }),
         1 => Just(Step::Reset),
     ]
@@ -47,14 +51,23 @@ struct Bench {
     coding: EntryCoding,
     memory_bytes: usize,
     whole_zone_lists: u32,
+    key_bits: u32,
     fill: u8,
 }
 
 impl Bench {
-    fn new(list_count: u32, memory_bytes: usize, fill: u8, whole_zone_lists: u32) -> Self {
+    fn new(
+        list_count: u32,
+        memory_bytes: usize,
+        fill: u8,
+        whole_zone_lists: u32,
+        key_bits: u32,
+    ) -> Self {
         let coding = EntryCoding::new(DeltaCoding::new(MEAN).unwrap(), VALUE_BITS).unwrap();
         let lists = vec![BTreeMap::new(); list_count as usize];
-        let mut bench = Self { zones: vec![], lists, coding, memory_bytes, whole_zone_lists, fill };
+        let zones = vec![];
+        let mut bench =
+            Self { zones, lists, coding, memory_bytes, whole_zone_lists, key_bits, fill };
         bench.zones = bench.make_zones(1);
         bench
     }
@@ -70,6 +83,7 @@ impl Bench {
                 memory_bytes: self.memory_bytes,
                 coding: DeltaCoding::new(MEAN).unwrap(),
                 value_bits: VALUE_BITS,
+                key_bits: self.key_bits,
             })
             .unwrap();
             zone.whole_zone_lists = self.whole_zone_lists;
@@ -119,6 +133,9 @@ impl Bench {
             }
             Step::Remove { list, key, name } => self.remove(self.list(list), key, name),
             Step::Retain { list, mask } => self.retain(self.list(list), mask),
+            Step::RetainInSegment { list, segment, mask } => {
+                self.retain_in_segment(self.list(list), segment, mask);
+            }
             Step::SaveAndRestore { zones } => self.save_and_restore(zones),
             Step::Reset => {
                 self.zones.iter_mut().for_each(DeltaZone::reset);
@@ -200,6 +217,33 @@ impl Bench {
         assert_eq!(value.map(|value| (cursor.key().get(), value)), expected);
     }
 
+    /// Which values of other segments are seen is not said, so that the zone tells what it dropped.
+    fn retain_in_segment(&mut self, list: DeltaListNumber, segment: usize, mask: u32) {
+        let shift = self.key_bits - SEGMENTS.ilog2();
+        let segment_of = |key: u32| ((key >> shift) as usize).min(SEGMENTS - 1);
+        let keep = |value: u32| value & 7 != mask;
+        let before = contents(self.zone(list), list);
+        let dropped = self.zone(list).retain_in_segment(list, segment, keep).unwrap();
+        let after = contents(self.zone(list), list);
+        assert_eq!(before.len() - after.len(), dropped as usize);
+        let dropped_key = |key: u32, value: u32| {
+            let count = |entries: &[(u32, u32, bool)]| {
+                entries.iter().filter(|entry| (entry.0, entry.1) == (key, value)).count()
+            };
+            count(&after) < count(&before)
+        };
+        for &(key, value, _) in &before {
+            let is_in_segment = segment_of(key) == segment;
+            let is_dropped = dropped_key(key, value);
+            assert!(keep(value) || is_dropped || !is_in_segment, "{key}: {value} was to go");
+            assert!(!is_dropped || !keep(value), "{key}: {value} was to stay");
+        }
+        self.lists[list.get() as usize].retain(|&key, chain| {
+            chain.retain(|entry| !dropped_key(key, entry.0));
+            chain.first_mut().map(|head| head.1 = None).is_some()
+        });
+    }
+
     fn retain(&mut self, list: DeltaListNumber, mask: u32) {
         let keep = |value: u32| value & mask != mask;
         let mut dropped = 0;
@@ -273,8 +317,8 @@ fn is_refused(zone: &DeltaZone, list: DeltaListNumber, growth: u64) -> bool {
     if u64::from(header.size) + growth > 65535 {
         return true;
     }
-    let free_before = header.start - zone.headers[index - 1].end();
-    let free_after = zone.headers[index + 1].start - header.end();
+    let free_before = header.start() - zone.headers[index - 1].end();
+    let free_after = zone.headers[index + 1].start() - header.end();
     let used: u64 = zone.headers.iter().map(super::super::ListHeader::bytes).sum();
     let is_stuck = growth > free_before && growth > free_after;
     is_stuck && used + growth.div_ceil(8) > zone.memory.len() as u64
@@ -284,16 +328,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(3000))]
 
     // Guards every rule of sections 3.5 to 3.8 and 3.11 in combination: contents, exact sizes,
-    // refusals exactly where the specification has them, counts, hints, layout and guard.
+    // refusals exactly where the specification has them, counts, marks, layout and guard.
     #[test]
     fn programs_agree_with_the_model(
         list_count in 1_u32..40,
         memory_bytes in prop::sample::select(vec![64_usize, 300, 1000, 4096]),
         fill in prop::sample::select(vec![0x00_u8, 0xff]),
         whole_zone_lists in prop::sample::select(vec![0, u32::MAX]),
+        key_bits in prop::sample::select(vec![4, 12, 18, 20]),
         program in prop::collection::vec(steps(), 1..80),
     ) {
-        let mut bench = Bench::new(list_count, memory_bytes, fill, whole_zone_lists);
+        let mut bench = Bench::new(list_count, memory_bytes, fill, whole_zone_lists, key_bits);
         for step in &program {
             bench.step(step);
             bench.check();
