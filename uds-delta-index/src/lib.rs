@@ -53,6 +53,6 @@ pub use page::IndexPageHeader;
 pub use save::{ListTag, Restoration, SavedLists, SavedZone, read_guard, write_guard};
 pub use zone::{
     Cursor, DeltaEntry, DeltaStatistics, DeltaZone, Entries, Insertion, InvariantViolation,
-    ListTags, MAX_LIST_BITS, MergeScratch, PlacedEntry, SEGMENTS, ZoneCensus, ZoneConfiguration,
-    regroup,
+    ListTags, MAX_LIST_BITS, MergeScratch, PlacedEntry, SEGMENTS, SegmentOfList, ZoneCensus,
+    ZoneConfiguration, regroup,
 };

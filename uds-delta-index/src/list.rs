@@ -30,7 +30,7 @@ pub(crate) struct Mark {
 }
 
 /// A place in a list: an entry, the end, or (with no bits) the place before an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Position {
     /// The key of the entry; at the end, that of the last entry.
     pub(crate) key: u32,

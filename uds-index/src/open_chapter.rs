@@ -79,6 +79,12 @@ impl OpenChapter {
         self.probe_with(name, |_, _| ())
     }
 
+    /// Reads memory that putting `name` will need, so that many can wait for memory together. The
+    /// result means nothing.
+    pub(crate) fn touch(&self, name: &RecordName) -> u32 {
+        self.slots[name.chapter_index_bits() as usize & (self.slots.len() - 1)]
+    }
+
     /// Probes, and passes each slot that is looked at to `visit`, with the index of its record.
     pub(crate) fn probe_with(
         &self,

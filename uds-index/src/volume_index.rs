@@ -21,6 +21,7 @@
 //! Threads: a zone's part belongs to one thread at a time, but for its samples, which triage looks
 //! up at any time: they have a lock.
 
+mod flush;
 mod regroup;
 mod save;
 mod sub_index;

@@ -10,7 +10,7 @@
 
 use uds_geometry::DeltaListNumber;
 
-use super::{Cursor, DeltaZone, SEGMENTS};
+use super::{Cursor, DeltaZone};
 use crate::DeltaError;
 use crate::bits::move_bits;
 use crate::list::{Defect, Mark, Position};
@@ -80,13 +80,7 @@ impl DeltaZone {
         mut keep: impl FnMut(u32) -> bool,
     ) -> Result<u32, DeltaError> {
         let index = self.index_of(list)?;
-        if segment >= SEGMENTS {
-            return Err(DeltaError::InvalidArgument {
-                what: "segment of a list",
-                found: segment as u64,
-                wanted: "0 to 3",
-            });
-        }
+        Self::check_segment(segment)?;
         self.mark(index);
         if !self.headers[index].is_marked() {
             return self.retain(list, keep);

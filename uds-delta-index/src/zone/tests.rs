@@ -1,5 +1,6 @@
 //! Tests of a zone: the worked example, collisions, overflow, layout.
 
+mod ahead;
 mod basics;
 mod hostile;
 mod memory;

@@ -109,7 +109,10 @@ impl Engine {
         let start = running.next;
         let end = running.end().min(start + REQUESTS_BEGUN_TOGETHER);
         let requests = &running.part.requests[start..end];
-        desk.zone.index.look_ahead(requests.iter().map(Request::name));
+        let Zone { index, open, .. } = &mut desk.zone;
+        let puts = requests.iter().filter(|request| request.operation != Operation::QueryNoUpdate);
+        std::hint::black_box(puts.fold(0, |all, request| all ^ open.touch(&request.name)));
+        index.look_ahead(requests.iter().map(Request::name));
         for position in start..end {
             desk.waiting.part(part).next = position + 1;
             let place = Place { part, position };

@@ -15,18 +15,21 @@ use uds_geometry::{
     DeltaKey, DeltaListNumber, RecordName, SubIndexParameters, VirtualChapter, ZoneCount, ZoneId,
 };
 
+use super::flush::StaleSegments;
 use crate::IndexError;
 
 /// One zone of a sub-index of the volume index.
 #[derive(Debug)]
 pub(crate) struct SubIndexZone {
-    parameters: SubIndexParameters,
-    lists: DeltaZone,
-    low: u64,
-    high: u64,
+    pub(super) parameters: SubIndexParameters,
+    pub(super) lists: DeltaZone,
+    pub(super) low: u64,
+    pub(super) high: u64,
     early_flushes: u64,
     max_bits: u64,
     chapter_bits: u64,
+    /// Room for what is flushed together.
+    pub(super) stale: StaleSegments,
 }
 
 /// What a look-up found, and where: an entry, or the place where one would go.
@@ -65,6 +68,7 @@ impl SubIndexZone {
             early_flushes: 0,
             max_bits: parameters.max_zone_bits(zones),
             chapter_bits: parameters.chapter_zone_bits(zones),
+            stale: StaleSegments::default(),
         }
     }
 
@@ -101,12 +105,12 @@ impl SubIndexZone {
     }
 
     /// The chapter that the tag of a list stands for.
-    fn chapter_of_tag(&self, tag: u32) -> u64 {
+    pub(super) fn chapter_of_tag(&self, tag: u32) -> u64 {
         self.high.saturating_sub(u64::from((self.high as u32).wrapping_sub(tag)))
     }
 
     /// Sets the lower bounds of the chapters of a list's segments.
-    fn set_flush_chapters(
+    pub(super) fn set_flush_chapters(
         &mut self,
         list: DeltaListNumber,
         mut chapters: [u64; SEGMENTS],
@@ -170,19 +174,20 @@ impl SubIndexZone {
     /// list as it is.
     pub(super) fn copy_of_list(&self, list: DeltaListNumber) -> Result<Self, IndexError> {
         let lists = self.lists.copy_of_list(list)?;
-        Ok(Self { parameters: self.parameters.clone(), lists, ..*self })
+        let (parameters, stale) = (self.parameters.clone(), StaleSegments::default());
+        Ok(Self { parameters, lists, stale, ..*self })
     }
 
     pub(super) fn parameters(&self) -> &SubIndexParameters {
         &self.parameters
     }
 
-    fn mask(&self) -> u64 {
+    pub(super) fn mask(&self) -> u64 {
         (1 << self.parameters.chapter_bits) - 1
     }
 
     /// The chapter that a stored value stands for (invariant 1).
-    fn chapter_of(&self, value: u64) -> u64 {
+    pub(super) fn chapter_of(&self, value: u64) -> u64 {
         self.low.saturating_add(value.wrapping_sub(self.low) & self.mask())
     }
 
@@ -214,11 +219,8 @@ impl SubIndexZone {
     pub(super) fn look_ahead<'a>(&mut self, names: impl Iterator<Item = &'a RecordName> + Clone) {
         let touched = names.clone().fold(0, |all, name| all ^ self.touch(name));
         std::hint::black_box(touched);
-        for name in names.clone() {
-            let (list, _) = self.parameters.locate(name);
-            // If the list is damaged, the look-up itself will say so.
-            let _ = self.flush_if_stale(list);
-        }
+        // If a list is damaged, the look-up itself will say so.
+        let _ = self.flush_stale(names.clone());
         let parameters = &self.parameters;
         self.lists.look_ahead(names.map(|name| parameters.locate(name)));
     }
@@ -237,11 +239,6 @@ impl SubIndexZone {
             None => self.lists.find(list, key, name)?,
         };
         Ok(self.entry_at(cursor, key))
-    }
-
-    /// Removes the entries of expired chapters from a list, if there may be any.
-    fn flush_if_stale(&mut self, list: DeltaListNumber) -> Result<(), IndexError> {
-        if self.flush_chapter(list)? < self.low { self.flush(list) } else { Ok(()) }
     }
 
     /// Makes the window that of `newest`, in an empty zone that will get the entries of older
@@ -310,38 +307,6 @@ impl SubIndexZone {
         Ok(chapter.filter(|&chapter| chapter <= self.high).map(VirtualChapter::new))
     }
 
-    /// Removes the entries of expired chapters from a list, and learns its new flush chapters.
-    fn flush(&mut self, list: DeltaListNumber) -> Result<(), IndexError> {
-        let tags = self.lists.tags(list)?;
-        let base = self.chapter_of_tag(tags.list);
-        let mut chapters = tags.segments.map(|above| base.saturating_add(above.into()));
-        let mut expiry = self.expiry(base);
-        if chapters.iter().all(|&chapter| chapter < self.low) {
-            self.lists.retain(list, |value| expiry.is_live(value))?;
-            chapters = [self.oldest_kept(&expiry); SEGMENTS];
-            return self.set_flush_chapters(list, chapters);
-        }
-        for (segment, chapter) in chapters.iter_mut().enumerate() {
-            if *chapter < self.low {
-                let mut expiry = self.expiry(base);
-                self.lists.retain_in_segment(list, segment, |value| expiry.is_live(value))?;
-                *chapter = self.oldest_kept(&expiry);
-            }
-        }
-        self.set_flush_chapters(list, chapters)
-    }
-
-    /// What tells entries of expired chapters, none of which is older than `base`, from others.
-    fn expiry(&self, base: u64) -> Expiry {
-        let mask = self.mask();
-        Expiry { base, mask, expired: (self.low - base).min(mask + 1), oldest: mask }
-    }
-
-    /// The oldest chapter of the entries that were kept, or the newest chapter where none was.
-    fn oldest_kept(&self, expiry: &Expiry) -> u64 {
-        self.chapter_of(expiry.base.wrapping_add(expiry.oldest) & expiry.mask).min(self.high)
-    }
-
     /// Puts an entry for `name` where [`get`](Self::get) found that it goes. Where another entry
     /// has the same key, the new one carries its whole name.
     pub(crate) fn put(
@@ -381,30 +346,6 @@ impl SubIndexZone {
             });
         }
         Ok((chapter.get() & self.mask()) as u32)
-    }
-}
-
-/// Tells entries of expired chapters from others.
-struct Expiry {
-    /// No entry is of an older chapter.
-    base: u64,
-    mask: u64,
-    /// How many chapters from `base` on have expired.
-    expired: u64,
-    /// The oldest chapter of an entry that is kept, counted from `base`.
-    oldest: u64,
-}
-
-impl Expiry {
-    /// Whether the chapter that a value stands for has not expired.
-    #[inline]
-    fn is_live(&mut self, value: u32) -> bool {
-        let relative = u64::from(value).wrapping_sub(self.base) & self.mask;
-        let is_live = relative >= self.expired;
-        if is_live {
-            self.oldest = self.oldest.min(relative);
-        }
-        is_live
     }
 }
 

@@ -1,0 +1,189 @@
+//! Look-ups begun together, and entries dropped from many lists, against the same one by one.
+
+use proptest::prelude::*;
+
+use super::super::{SEGMENTS, SegmentOfList};
+use super::*;
+use crate::bits::store;
+
+const LISTS: u32 = 12;
+const KEY_BITS: u32 = 12;
+
+#[derive(Clone, Debug)]
+enum Change {
+    Put { list: u32, key: u32, value: u32, name: u8 },
+    Remove { list: u32, key: u32 },
+    Retain { list: u32, value: u32 },
+}
+
+fn changes(count: usize) -> impl Strategy<Value = Vec<Change>> {
+    let key = prop_oneof![4 => 0_u32..1 << KEY_BITS, 1 => 0_u32..1 << 20, 1 => 0_u32..9];
+    let change = prop_oneof![
+        12 => (0..LISTS, key.clone(), 0_u32..16, 0_u8..4)
+            .prop_map(|(list, key, value, name)| Change::Put { list, key, value, name }),
+        3 => (0..LISTS, key).prop_map(|(list, key)| Change::Remove { list, key }),
+        1 => (0..LISTS, 0_u32..16).prop_map(|(list, value)| Change::Retain { list, value }),
+    ];
+    prop::collection::vec(change, 0..count)
+}
+
+fn small_zone() -> DeltaZone {
+    DeltaZone::new(&ZoneConfiguration {
+        first_list: DeltaListNumber::new(0),
+        list_count: LISTS,
+        memory_bytes: 1 << 15,
+        coding: DeltaCoding::new(100).unwrap(),
+        value_bits: 4,
+        key_bits: KEY_BITS,
+    })
+    .unwrap()
+}
+
+fn change(zone: &mut DeltaZone, change: &Change) {
+    match *change {
+        Change::Put { list, key, value, name: number } => {
+            let (list, key) = (DeltaListNumber::new(list), DeltaKey::new(key));
+            let mut cursor = zone.find(list, key, &name(number)).unwrap();
+            if !cursor.is_collision() {
+                let collision = cursor.matches(key).then_some(name(number));
+                let _ = zone.insert(&mut cursor, key, value, collision.as_ref()).unwrap();
+            }
+        }
+        Change::Remove { list, key } => {
+            let (list, key) = (DeltaListNumber::new(list), DeltaKey::new(key));
+            let mut cursor = zone.find(list, key, &name(1)).unwrap();
+            if cursor.matches(key) {
+                zone.remove(&mut cursor).unwrap();
+            }
+        }
+        Change::Retain { list, value } => {
+            zone.retain(DeltaListNumber::new(list), |other| other != value).unwrap();
+        }
+    }
+}
+
+/// Keys that entries have, and some that they have not.
+fn keys_to_seek() -> impl Strategy<Value = Vec<(u32, u32, u8)>> {
+    prop::collection::vec((0..LISTS + 1, 0_u32..1 << KEY_BITS, 0_u8..4), 0..100)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    // Guards look-ups that were begun together: also when their lists, or others, have changed
+    // since, and when there is no such list, or no such look-up.
+    #[test]
+    fn a_look_up_begun_before_ends_as_one_begun_now(
+        before in changes(400),
+        mut sought in keys_to_seek(),
+        between in changes(8),
+    ) {
+        let mut zone = small_zone();
+        before.iter().for_each(|step| change(&mut zone, step));
+        for step in &before {
+            if let Change::Put { list, key, name, .. } = *step {
+                sought.push((list, key, name));
+            }
+        }
+        let places = sought.iter().map(|&(list, key, _)| {
+            (DeltaListNumber::new(list), DeltaKey::new(key))
+        });
+        zone.look_ahead(places.clone());
+        between.iter().for_each(|step| change(&mut zone, step));
+        for (position, ((list, key), &(.., number))) in places.zip(&sought).enumerate() {
+            let expected = zone.find(list, key, &name(number));
+            for position in [position, position + 1] {
+                let found = zone.find_ahead(position, list, key, &name(number));
+                prop_assert_eq!(found.is_ok(), expected.is_ok());
+                if let (Ok(found), Ok(expected)) = (found, &expected) {
+                    prop_assert_eq!(found, *expected);
+                }
+            }
+        }
+        zone.check_invariants().unwrap();
+    }
+
+    // Guards entries that are dropped from many lists at once: the same go as one by one, and the
+    // rest stays readable.
+    #[test]
+    fn many_segments_are_thinned_as_each(
+        before in changes(600),
+        values in prop::collection::vec(0_u32..16, 1..4),
+        wanted in prop::collection::btree_set((0..LISTS, 0..SEGMENTS), 0..30),
+    ) {
+        let mut together = small_zone();
+        let mut singly = small_zone();
+        for zone in [&mut together, &mut singly] {
+            before.iter().for_each(|step| change(zone, step));
+        }
+        let segments: Vec<SegmentOfList> = wanted
+            .iter()
+            .map(|&(list, segment)| SegmentOfList { list: DeltaListNumber::new(list), segment })
+            .collect();
+        // Which values of other segments are seen is not said; so all segments of a list or none.
+        let segments: Vec<SegmentOfList> = segments
+            .iter()
+            .filter(|wanted| wanted.segment == 0)
+            .flat_map(|wanted| (0..SEGMENTS).map(|segment| SegmentOfList { segment, ..*wanted }))
+            .collect();
+        together.retain_in_segments(&segments, |_, value| !values.contains(&value)).unwrap();
+        for SegmentOfList { list, .. } in segments.iter().filter(|one| one.segment == 0) {
+            singly.retain(*list, |value| !values.contains(&value)).unwrap();
+        }
+        for list in 0..LISTS {
+            let list = DeltaListNumber::new(list);
+            prop_assert_eq!(contents(&together, list), contents(&singly, list));
+            prop_assert_eq!(bits_of(&together, list), bits_of(&singly, list));
+        }
+        prop_assert_eq!(together.statistics().records, singly.statistics().records);
+        together.check_invariants().unwrap();
+    }
+
+    // Guards both against bits that make no sense: no panic, and no other answer than one by one.
+    #[test]
+    fn damage_is_met_as_one_by_one(
+        before in changes(300),
+        damage in prop::collection::vec((0_u64..8 << 12, any::<u64>()), 1..40),
+        sought in keys_to_seek(),
+    ) {
+        let mut zone = small_zone();
+        before.iter().for_each(|step| change(&mut zone, step));
+        for &(place, bits) in &damage {
+            store(&mut zone.memory, place, 40, bits);
+        }
+        let places = sought.iter().map(|&(list, key, _)| {
+            (DeltaListNumber::new(list), DeltaKey::new(key))
+        });
+        zone.look_ahead(places.clone());
+        for (position, (list, key)) in places.enumerate() {
+            let expected = zone.find(list, key, &name(0));
+            let found = zone.find_ahead(position, list, key, &name(0));
+            prop_assert_eq!(found.is_ok(), expected.is_ok());
+            if let (Ok(found), Ok(expected)) = (found, expected) {
+                prop_assert_eq!(found, expected);
+            }
+        }
+        for list in 0..LISTS {
+            let list = DeltaListNumber::new(list);
+            let segments: Vec<_> =
+                (0..SEGMENTS).map(|segment| SegmentOfList { list, segment }).collect();
+            let _ = zone.retain_in_segments(&segments, |_, value| value % 3 > 0);
+        }
+    }
+}
+
+// Guards against a segment that lists do not have, and against lists of other zones.
+#[test]
+fn what_is_not_there_is_refused() {
+    let mut zone = small_zone();
+    let list = DeltaListNumber::new(LISTS);
+    let beyond = SegmentOfList { list, segment: 0 };
+    assert!(matches!(
+        zone.retain_in_segments(&[beyond], |_, _| true),
+        Err(DeltaError::NoSuchList { .. })
+    ));
+    let fourth = SegmentOfList { list: LIST, segment: SEGMENTS };
+    assert!(zone.retain_in_segments(&[fourth], |_, _| true).is_err());
+    assert!(zone.retain_in_segment(LIST, SEGMENTS, |_| true).is_err());
+    assert!(zone.tags(list).is_err());
+}
