@@ -30,7 +30,7 @@ pub enum IndexTrouble {
     #[error(transparent)]
     Geometry(#[from] GeometryError),
     /// A request of a batch has no answer.
-    #[error("request {place} of a batch has no answer: {source}")]
+    #[error("request {place} of a batch has no answer")]
     Request {
         /// Its place in the batch.
         place: usize,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{RangedI64ValueParser, RangedU64ValueParser};
 use clap::{Args, value_parser};
 use uds_geometry::{MemorySize, ZoneCount};
 
@@ -35,8 +36,8 @@ pub(crate) struct BenchArgs {
     /// Into how many zones the index is divided, 1 to 16
     #[arg(long, value_name = "N", default_value = "1", value_parser = parse_zones)]
     pub(crate) zones: ZoneCount,
-    /// Threads that hand over requests, 1 to 1024
-    #[arg(long, value_name = "N", default_value = "1", value_parser = value_parser!(u16).range(1..=1024))]
+    /// Threads that hand over requests, 1 to 64
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = up_to(64))]
     pub(crate) callers: u16,
     /// How much of the window to fill, more than 0, at most 1
     /// [default: 1; with --sparse as much as 80,000,000 records are]
@@ -44,11 +45,11 @@ pub(crate) struct BenchArgs {
     pub(crate) fill: Option<f64>,
     /// Requests of each other phase; of those for random names of the
     /// whole window, an eighth
-    #[arg(long, value_name = "N", default_value = "4000000", value_parser = value_parser!(u64).range(1..=1 << 40))]
+    #[arg(long, value_name = "N", default_value_t = 4_000_000, value_parser = requests())]
     pub(crate) ops: u64,
     /// How often to repeat everything, each time in a new file; each
     /// number is the median of all
-    #[arg(long, value_name = "N", default_value = "1", value_parser = value_parser!(u16).range(1..=999))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = up_to(999))]
     pub(crate) runs: u16,
     /// The new file to make the index in, which is removed at the end
     /// [default: one in the system's temporary directory]
@@ -60,4 +61,14 @@ pub(crate) struct BenchArgs {
     /// No progress bar, even on a terminal
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// A number from one on.
+fn up_to(most: u16) -> RangedI64ValueParser<u16> {
+    value_parser!(u16).range(1..=i64::from(most))
+}
+
+/// Requests of a phase: some, and not so many that their times would be what takes the memory.
+fn requests() -> RangedU64ValueParser {
+    value_parser!(u64).range(1..=1 << 32)
 }
