@@ -18,11 +18,9 @@ use crate::subject::{Operation, Subject};
 use crate::sync::{Barrier, Mutex, PoisonError};
 use crate::workload::{Numbers, record};
 
-/// Batches of a piece at least.
-const BATCHES: usize = 64;
-/// Batches of a piece for each caller at least: while the last of them are run, callers have
-/// nothing to do.
-const BATCHES_OF_CALLER: usize = 16;
+/// Batches of a piece for each caller: enough that callers seldom wait for the last of them, and
+/// few enough that their memory, which counts with the store's, is a MiB and a half.
+const BATCHES: usize = 16;
 /// Batches whose times have room from the beginning: those of 64 indexes of 256M.
 const MAX_TIMES: u64 = 1 << 22;
 
@@ -55,7 +53,7 @@ impl<B: Send> Piece<B> {
     /// Sets memory aside.
     pub(crate) fn new<S: Subject<Batch = B>>(subject: &S, plan: &Plan) -> Self {
         let (batch, callers) = (plan.batch.max(1), plan.callers.max(1));
-        let batches = BATCHES.max(BATCHES_OF_CALLER * callers);
+        let batches = BATCHES * callers;
         let longest = plan.fill.max(plan.ops).div_ceil(batch as u64).min(MAX_TIMES);
         Self {
             batches: (0..batches).map(|_| subject.batch()).collect(),
