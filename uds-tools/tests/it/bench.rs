@@ -34,24 +34,22 @@ fn left(uds: &Uds) -> Vec<String> {
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// The text with each number replaced, and its columns kept.
+/// The text without its numbers, their units and its columns.
 fn without_numbers(text: &str) -> String {
     let mut steady = String::new();
-    let is_measured = |line: &str| {
-        let title = ["Index", "One request", "Batch of", "File", "  a cache", "           window"];
-        !title.iter().any(|start| line.starts_with(start))
-    };
     for line in text.lines() {
-        let mut line = line.to_owned();
-        if let Some(at) = line.find("bench-") {
-            line.truncate(at);
+        let mut words: Vec<&str> = Vec::new();
+        for word in line.split_whitespace() {
+            let is_number = word.starts_with(|letter: char| letter.is_ascii_digit());
+            let is_unit = ["B", "KiB", "MiB", "GiB", "B,", "KiB,", "MiB,", "GiB,"].contains(&word);
+            match word {
+                "unknown" | "unknown," => words.push("#"),
+                _ if is_number => words.push("#"),
+                _ if is_unit && words.last() == Some(&"#") => {}
+                word => words.push(word),
+            }
         }
-        if is_measured(&line) {
-            line = line.replace(|letter: char| letter.is_ascii_digit(), "#");
-        }
-        // The width of a number is its own.
-        let words: Vec<_> = line.split_whitespace().collect();
-        steady.push_str(words.join(" ").trim_end());
+        steady.push_str(&words.join(" "));
         steady.push('\n');
     }
     steady
