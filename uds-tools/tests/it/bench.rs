@@ -44,6 +44,7 @@ fn without_numbers(text: &str) -> String {
             let is_unit = ["B", "KiB", "MiB", "GiB", "B,", "KiB,", "MiB,", "GiB,"].contains(&word);
             match word {
                 "unknown" | "unknown," => words.push("#"),
+                "core," => words.push("cores,"),
                 _ if is_number => words.push("#"),
                 _ if is_unit && words.last() == Some(&"#") => {}
                 word => words.push(word),
