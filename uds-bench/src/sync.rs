@@ -1,0 +1,3 @@
+//! The only module that names `std::sync`.
+
+pub(crate) use std::sync::{Arc, Barrier, Mutex, PoisonError};
