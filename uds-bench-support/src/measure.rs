@@ -70,7 +70,7 @@ impl Mode {
         let criterion = Criterion::default()
             .without_plots()
             .sample_size(SAMPLES)
-            .nresamples(1000)
+            .nresamples(2000)
             .warm_up_time(Duration::from_secs_f64(seconds / 4.0))
             .measurement_time(Duration::from_secs_f64(seconds))
             .output_directory(&home)
