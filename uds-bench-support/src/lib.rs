@@ -16,7 +16,7 @@
 //! |---|---|
 //! | `UDS_BENCH_TINY` | small sizes, each benchmark runs twice, nothing is measured |
 //! | `UDS_BENCH_SECONDS` | how long to measure each benchmark, 2 where it is not set |
-//! | `CRITERION_HOME` | where criterion keeps its files, `criterion` in the target folder by default |
+//! | `CRITERION_HOME` | where criterion keeps its files; `criterion` in the target folder |
 //!
 //! Without cargo's argument `--bench`, as under `cargo test --benches`, the run is tiny as well.
 //!

@@ -2,8 +2,8 @@
 //! the zones, and the wait.
 //!
 //! The names are in the open chapter of a tiny index in memory, so that the work itself is small.
-//! `run` does the work in the caller's thread; `submit` leaves it to a zone's worker, and the caller
-//! waits.
+//! `run` does the work in the caller's thread; `submit` leaves it to a zone's worker, and the
+//! caller waits.
 
 use std::sync::Arc;
 

@@ -14,7 +14,7 @@ struct Zone {
 
 pub(crate) fn benchmarks(suite: &mut Suite) {
     let is_tiny = suite.size(false, true);
-    let count = suite.size(4096, 64);
+    let count = suite.size(1024, 64);
     // A stream of data that came by before: each name is in the chapter of the one before.
     let stream = || {
         let chapters = Chapters::new(7, is_tiny);

@@ -118,12 +118,11 @@ mod tests {
         let messages = r#"
 {"manifest_path":"/w/a/Cargo.toml","target":{"name":"a","kind":["lib"]},"executable":null}
 {"reason":"build-script-executed","package_id":"x"}
-{"manifest_path":"/w/a/Cargo.toml","target":{"name":"micro","kind":["bench"]},"executable":"/t/micro-1"}
+{"manifest_path":"/w/a/Cargo.toml","target":{"name":"micro","kind":["bench"]},"executable":"/t/m-1"}
 {"manifest_path":"/w/a/Cargo.toml","target":{"name":"a","kind":["bin"]},"executable":"/t/a"}
 {"reason":"build-finished","success":true}
 "#;
-        let wanted =
-            Program { package: "a".into(), target: "micro".into(), path: "/t/micro-1".into() };
+        let wanted = Program { package: "a".into(), target: "micro".into(), path: "/t/m-1".into() };
         assert_eq!(programs(messages).unwrap(), [wanted]);
     }
 }

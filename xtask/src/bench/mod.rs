@@ -46,7 +46,8 @@ A program alone, as by `cargo xtask bench copy`, has its own default size; other
 micro-benchmarks and nothing else.
 
 --compare builds the micro-benchmarks of commit BASE in a worktree below target/bench, runs those
-and ours in turns, and prints how long ours take for one of the base's. The build of BASE is kept.")]
+and ours in turns, and prints the ratio of the times, ours to
+theirs. The programs of BASE are kept for the next time.")]
 pub(crate) struct Options {
     /// Run only what has this in its name: `radix`, `delta-index.find`, `posts`.
     filter: Option<String>,
