@@ -38,16 +38,16 @@ const FULL_SET: [(&str, &str); 4] =
 #[command(after_help = "\
 Without FILTER the full set runs: every micro-benchmark, and every program of whole indexes, with
 fewer names where it would take long by itself: copy 8 million, mixed 2, recovery 16, zones 2
-(three rounds of two); posts 10 and sparse 60 as always. That is half an hour on two cores, takes
-6 GB of the temporary folder, and ends in a report in target/bench.
+(three rounds of two); posts 10 and sparse 60 as always. That takes tens of minutes, and
+3 GB of the temporary folder, and ends in a report in target/bench.
 
 A program alone, as by `cargo xtask bench copy`, has its own default size; other sizes are for
 `cargo bench -p uds-index --bench copy -- COUNT`. `cargo xtask bench micro` runs all
 micro-benchmarks and nothing else.
 
 --compare builds the micro-benchmarks of commit BASE in a worktree below target/bench, runs those
-and ours in turns, and prints the ratio of the times, ours to
-theirs. The programs of BASE are kept for the next time.")]
+and ours in turns, and prints the ratio of the times, ours to theirs. The programs of BASE are
+kept for the next time.")]
 pub(crate) struct Options {
     /// Run only what has this in its name: `radix`, `delta-index.find`, `posts`.
     filter: Option<String>,
