@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use uds_geometry::{Configuration, LayoutSizes, MemorySize, RecordData, RecordName};
+use uds_bench_support::{data, name};
+use uds_geometry::{Configuration, LayoutSizes, MemorySize};
 use uds_index::{Batch, CreateOptions, Index, copy_records};
 use uds_volume::FileOptions;
 
@@ -128,14 +129,4 @@ fn check(
         return Err("too many records are missed".into());
     }
     Ok(())
-}
-
-fn name(counter: u64) -> RecordName {
-    RecordName::of_block(&counter.to_le_bytes())
-}
-
-fn data(counter: u64) -> RecordData {
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&counter.to_le_bytes());
-    RecordData::new(bytes)
 }

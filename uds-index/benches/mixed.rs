@@ -20,9 +20,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
+use uds_bench_support::name;
 use uds_geometry::{
-    Configuration, LayoutSizes, MemorySize, RecordData, RecordName, VolumeIndexParameters,
-    ZoneCount,
+    Configuration, LayoutSizes, MemorySize, RecordData, VolumeIndexParameters, ZoneCount,
 };
 use uds_index::{Batch, CreateOptions, Index, Operation};
 use uds_volume::FileOptions;
@@ -178,10 +178,6 @@ fn next(state: &mut u64) -> u64 {
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
-}
-
-fn name(counter: u64) -> RecordName {
-    RecordName::of_block(&counter.to_le_bytes())
 }
 
 fn data(counter: u64, version: u32) -> RecordData {

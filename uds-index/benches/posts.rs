@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use uds_bench_support::{data, memory_mib, name};
 use uds_geometry::{Configuration, LayoutSizes, MemorySize, RecordData, RecordName};
 use uds_index::{Answer, Batch, CreateOptions, Index, OpenOptions};
 use uds_volume::FileStorage;
@@ -56,7 +57,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     run("query", &index, count, query, |counter, answer| {
         answer.data() == (counter >= first).then(|| data(counter))
     })?;
-    let peak = memory("VmHWM:");
+    let peak = memory_mib("VmHWM:");
     println!("peak resident memory: {peak:.1} MiB, {MAX_RESIDENT_MIB} are allowed");
     if peak > MAX_RESIDENT_MIB {
         return Err("too much memory".into());
@@ -79,7 +80,7 @@ fn run(
         let counters = start..(start + BATCH).min(count);
         batch.clear();
         for counter in counters.clone() {
-            request(&mut batch, RecordName::of_block(&counter.to_le_bytes()), data(counter));
+            request(&mut batch, name(counter), data(counter));
         }
         let begin = Instant::now();
         index.run(&mut batch)?;
@@ -109,19 +110,6 @@ fn timed(
 fn print_time(what: &str, count: u64, spent: std::time::Duration) {
     let each = spent.as_nanos() as f64 / count as f64;
     let seconds = spent.as_secs_f64();
-    let resident = memory("VmRSS:");
+    let resident = memory_mib("VmRSS:");
     println!("{what}: {count} in {seconds:.2} s, {each:.0} ns each; {resident:.1} MiB resident");
-}
-
-fn data(counter: u64) -> RecordData {
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&counter.to_le_bytes());
-    RecordData::new(bytes)
-}
-
-/// MiB of memory that the process has, or has had at most; 0 where the system does not say.
-fn memory(what: &str) -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(what)).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0) / 1024.0
 }

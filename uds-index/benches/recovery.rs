@@ -17,7 +17,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
-use uds_geometry::{Configuration, LayoutSizes, MemorySize, RecordData, RecordName, ZoneCount};
+use uds_bench_support::{data, memory_mib, name};
+use uds_geometry::{Configuration, LayoutSizes, MemorySize, ZoneCount};
 use uds_index::{Batch, CreateOptions, Index, OpenOptions, RecoveryReport};
 use uds_volume::FileStorage;
 
@@ -67,7 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         zones.get(),
     );
     println!("{report:?}");
-    let peak = memory("VmHWM:");
+    let peak = memory_mib("VmHWM:");
     println!("peak resident memory: {peak:.1} MiB, {MAX_RESIDENT_MIB} are allowed");
     ask(&index, &report, count)?;
     if peak > MAX_RESIDENT_MIB {
@@ -126,21 +127,4 @@ fn fill(file: &Path, count: u64, moved: u64, tiny: bool) -> Result<(), Box<dyn E
     index.flush()?;
     println!("filled with {count} names in {:.1} s", begin.elapsed().as_secs_f64());
     Ok(())
-}
-
-fn name(counter: u64) -> RecordName {
-    RecordName::of_block(&counter.to_le_bytes())
-}
-
-fn data(counter: u64) -> RecordData {
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&counter.to_le_bytes());
-    RecordData::new(bytes)
-}
-
-/// MiB of memory that the process has, or has had at most; 0 where the system does not say.
-fn memory(what: &str) -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(what)).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0) / 1024.0
 }

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use uds_bench_support::{data, memory_mib, name};
 use uds_geometry::{Configuration, LayoutSizes, MemorySize, RecordData, RecordName, ZoneCount};
 use uds_index::{Batch, CreateOptions, Index, OpenOptions};
 use uds_volume::{FileOptions, FileStorage};
@@ -60,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("open: {:.2} s", begin.elapsed().as_secs_f64());
     ask(&index, count, asked)?;
     println!("{:#?}", index.statistics());
-    let peak = memory("VmHWM:");
+    let peak = memory_mib("VmHWM:");
     println!("peak resident memory: {peak:.1} MiB, {MAX_RESIDENT_MIB} are allowed");
     if peak > MAX_RESIDENT_MIB {
         return Err("too much memory".into());
@@ -121,7 +122,7 @@ fn run(
         asked.clear();
         asked.extend(counters.by_ref().take(BATCH));
         for &counter in &asked {
-            request(&mut batch, RecordName::of_block(&counter.to_le_bytes()), data(counter));
+            request(&mut batch, name(counter), data(counter));
         }
         let begin = Instant::now();
         index.run(&mut batch)?;
@@ -140,20 +141,7 @@ fn run(
         }
     }
     let each = spent.as_nanos() as f64 / count.max(1) as f64;
-    let resident = memory("VmRSS:");
+    let resident = memory_mib("VmRSS:");
     println!("{what}: {count}, {each:.0} ns each, {found} found; {resident:.1} MiB resident");
     Ok(found)
-}
-
-fn data(counter: u64) -> RecordData {
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&counter.to_le_bytes());
-    RecordData::new(bytes)
-}
-
-/// MiB of memory that the process has, or has had at most; 0 where the system does not say.
-fn memory(what: &str) -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(what)).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0) / 1024.0
 }

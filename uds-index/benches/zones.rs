@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use uds_geometry::{Configuration, LayoutSizes, MemorySize, RecordData, RecordName, ZoneCount};
+use uds_bench_support::{data, name};
+use uds_geometry::{Configuration, LayoutSizes, MemorySize, ZoneCount};
 use uds_index::{Batch, CreateOptions, Index};
 use uds_volume::FileOptions;
 
@@ -86,8 +87,7 @@ fn post_all(index: &Index, counters: std::ops::Range<u64>) -> Result<(), Failure
     for start in counters.clone().step_by(BATCH as usize) {
         batch.clear();
         for counter in start..(start + BATCH).min(counters.end) {
-            let data = RecordData::new(u128::from(counter).to_le_bytes());
-            batch.post(RecordName::of_block(&counter.to_le_bytes()), data);
+            batch.post(name(counter), data(counter));
         }
         index.run(&mut batch)?;
         for (counter, answer) in (start..).zip(batch.answers()) {

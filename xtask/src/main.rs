@@ -42,7 +42,7 @@ enum Command {
     Sanitize(sanitize::Options),
     /// Fuzzes the decoders and whole images, and says what of the decoders that reaches.
     Fuzz(fuzz::Options),
-    /// Runs the benchmarks.
+    /// Runs the benchmarks, and writes a report or compares them with another commit's.
     Bench(bench::Options),
 }
 
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         Command::Faults(options) => faults::run(&options).map(|_| ExitCode::SUCCESS),
         Command::Sanitize(options) => sanitize::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Fuzz(options) => fuzz::run(&options).map(|()| ExitCode::SUCCESS),
-        Command::Bench(options) => bench::run(&options).map(|_| ExitCode::SUCCESS),
+        Command::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

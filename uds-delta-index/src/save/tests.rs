@@ -113,7 +113,7 @@ fn any_number_of_zones_reads_a_save() {
         let others = restored[1..].iter().map(|zone| zone.statistics().records).sum::<u64>();
         assert_eq!(others, 0);
         let used: u64 = restored.iter().map(DeltaZone::used_bits).sum();
-        assert_eq!(used, original.iter().map(DeltaZone::used_bits).sum());
+        assert_eq!(used, original.iter().map(DeltaZone::used_bits).sum::<u64>());
         let census = restored.iter().map(|zone| zone.check_invariants().unwrap().records);
         assert_eq!(census.sum::<u64>(), 100);
         // What was restored saves and loads again, counts below zero included.

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::super::{SEGMENTS, SegmentOfList};
 use super::*;
+use crate::DeltaError;
 use crate::bits::store;
 
 const LISTS: u32 = 12;

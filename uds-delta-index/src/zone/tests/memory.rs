@@ -147,7 +147,7 @@ fn a_list_grows_into_the_last_byte() {
         zone.headers[3].set_start(start + 8);
         assert_eq!(zone.open_gap(3, 8, growth), fits, "{growth} bits");
         assert_eq!(zone.statistics().overflows, 0);
-        assert_eq!(zone.statistics().rebalances, fits.into());
+        assert_eq!(zone.statistics().rebalances, u64::from(fits));
         if fits {
             assert_eq!(bits_of(&zone, DeltaListNumber::new(2))[0], expected[2][0]);
             assert_kept(&zone, &expected[..2]);

@@ -1,0 +1,16 @@
+//! How long it takes to sort, write and search record pages, to find a record in cached pages, and
+//! to have one read by another thread. All storage is memory.
+
+mod cached;
+mod queue;
+mod record_pages;
+mod sorting;
+
+fn main() {
+    uds_bench_support::run("volume", |suite| {
+        sorting::benchmarks(suite);
+        record_pages::benchmarks(suite);
+        cached::benchmarks(suite);
+        queue::benchmarks(suite);
+    });
+}
