@@ -5,7 +5,11 @@
 //! and `2n + 2`, and a walk from left to right meets the names in order of their unsigned bytes.
 //! Node `n` starts at byte `32 * n`.
 
+mod part;
+
 use uds_geometry::{NAME_BYTES, RECORD_BYTES, Record, RecordData, RecordName};
+
+pub(crate) use part::find_in_parts;
 
 use crate::error::{VolumeError, Wanted};
 use crate::radix::RadixSorter;

@@ -20,6 +20,7 @@
 
 mod look_up;
 mod packers;
+mod parts;
 mod probe;
 mod readers;
 mod searcher;
