@@ -117,12 +117,25 @@ impl IndexPageHeader {
         let first = HEADER_BITS + OFFSET_BITS * (u64::from(self.list_count) + 1);
         check("offset of the first list", Bound::Exactly, first, offset(page, 0))?;
         let mut previous = first;
+        let mut are_rising = true;
         for index in 1..=self.list_count {
             let next = offset(page, index);
-            check("offset of a list", Bound::AtLeast, previous, next)?;
+            are_rising &= previous <= next;
             previous = next;
         }
+        if !are_rising {
+            return self.find_falling_offset(page);
+        }
         check("end of the last list", Bound::AtMost, bits - GUARD_BITS, previous)
+    }
+
+    /// The error for the first offset that is less than the one before it.
+    #[cold]
+    fn find_falling_offset(self, page: &[u8]) -> Result<(), DeltaError> {
+        (1..=self.list_count).try_for_each(|index| {
+            let (previous, next) = (offset(page, index - 1), offset(page, index));
+            check("offset of a list", Bound::AtLeast, previous, next)
+        })
     }
 
     /// The chapter that the page belongs to.

@@ -131,7 +131,8 @@ mod tests {
     #[test]
     fn a_page_that_comes_back_is_not_rare() {
         let mut lately = Lately::new();
-        let mut others = (10_000..).map(PhysicalPage::new);
+        // None of them takes the place of a page below.
+        let mut others = (20 * REMEMBERED as u32 + 100..).map(PhysicalPage::new);
         for page in [PhysicalPage::new(0), PhysicalPage::new(17), PhysicalPage::new(900)] {
             for _ in 0..2 {
                 for _ in 0..MOST_USES {
