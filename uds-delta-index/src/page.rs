@@ -20,7 +20,7 @@ use uds_geometry::{
     DeltaListNumber, INDEX_PAGE_HEADER_BYTES, INDEX_PAGE_OFFSET_BITS, Nonce, VirtualChapter,
 };
 
-use crate::bits::{copy_bits, load, mask, store};
+use crate::bits::{LOAD_BITS, copy_bits, load, mask, store};
 use crate::coding::EntryCoding;
 use crate::list::ListView;
 use crate::zone::GUARD_BYTES;
@@ -28,6 +28,8 @@ use crate::{Bound, DeltaError};
 
 const HEADER_BITS: u64 = 8 * INDEX_PAGE_HEADER_BYTES as u64;
 const OFFSET_BITS: u64 = INDEX_PAGE_OFFSET_BITS as u64;
+/// Offsets of which one load has all bits.
+const OFFSETS_PER_LOAD: u32 = LOAD_BITS / INDEX_PAGE_OFFSET_BITS;
 pub(crate) const GUARD_BITS: u64 = 8 * GUARD_BYTES as u64;
 /// The largest list number that a header can hold.
 const MAX_LIST: u32 = u16::MAX as u32;
@@ -118,10 +120,13 @@ impl IndexPageHeader {
         check("offset of the first list", Bound::Exactly, first, offset(page, 0))?;
         let mut previous = first;
         let mut are_rising = true;
-        for index in 1..=self.list_count {
-            let next = offset(page, index);
-            are_rising &= previous <= next;
-            previous = next;
+        for index in (1..=self.list_count).step_by(OFFSETS_PER_LOAD as usize) {
+            let mut word = load(page, HEADER_BITS + OFFSET_BITS * u64::from(index));
+            for _ in index..=self.list_count.min(index + OFFSETS_PER_LOAD - 1) {
+                let next = word & mask(INDEX_PAGE_OFFSET_BITS);
+                are_rising &= previous <= next;
+                (previous, word) = (next, word >> OFFSET_BITS);
+            }
         }
         if !are_rising {
             return self.find_falling_offset(page);
