@@ -94,9 +94,9 @@ impl Parts {
 /// How often a page is read in parts before it is cached: whoever uses it so often will use it
 /// again. Reading it whole costs as much as twenty look-ups in parts.
 const MOST_USES: u32 = 2;
-/// Pages that are remembered. Of a stream of pages at random, one in a hundred that a large
-/// volume has, few come back before they are forgotten; all pages that fit the cache are
-/// remembered until they do.
+/// Pages that are remembered: more than fit the cache of the default geometry, so that those worth
+/// caching are known again, but few beside the pages of its volume, so that of pages used at random
+/// hardly any comes back in time.
 const REMEMBERED: usize = 1024;
 
 /// The pages that were read in parts lately, and how often.

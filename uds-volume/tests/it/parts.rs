@@ -14,8 +14,8 @@ use crate::readers::{find, inbox};
 use crate::support::{START, storage_bytes};
 use crate::support::{chapter, open, record, records, reopen, scratch, small_geometry, write};
 
-/// A storage in memory that has bytes at hand, unless it declines: every so manieth time, as if
-/// by chance.
+/// A storage in memory that has bytes at hand, but declines once in so many times, as if by chance;
+/// never where that is 0.
 pub(crate) struct AtHand {
     inner: MemoryStorage,
     declines_one_in: u64,
