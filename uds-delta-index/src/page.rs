@@ -187,8 +187,8 @@ impl IndexPageHeader {
         offset(page, self.list_count)
     }
 
-    /// Where a list of the page lies, by the front of a page of `page_bytes` bytes: the bit where it
-    /// starts, and its bits.
+    /// Where a list of the page lies, by the front of a page of `page_bytes` bytes: the bit where
+    /// it starts, and its bits.
     pub(crate) fn place_of(
         &self,
         front: &[u8],
