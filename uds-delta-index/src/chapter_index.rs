@@ -27,10 +27,12 @@
 mod builder;
 mod encode;
 mod lists;
+mod part;
 mod read;
 
 pub use builder::{ChapterIndexBuilder, PackedPage};
 pub use lists::ChapterLists;
+pub use part::ListPlace;
 pub use read::{search, search_match, validate};
 
 use uds_geometry::{DeltaCoding, Geometry};

@@ -20,7 +20,7 @@ use uds_geometry::{
     DeltaListNumber, INDEX_PAGE_HEADER_BYTES, INDEX_PAGE_OFFSET_BITS, Nonce, VirtualChapter,
 };
 
-use crate::bits::{copy_bits, load, mask, store};
+use crate::bits::{LOAD_BITS, copy_bits, load, mask, store};
 use crate::coding::EntryCoding;
 use crate::list::ListView;
 use crate::zone::GUARD_BYTES;
@@ -28,6 +28,8 @@ use crate::{Bound, DeltaError};
 
 const HEADER_BITS: u64 = 8 * INDEX_PAGE_HEADER_BYTES as u64;
 const OFFSET_BITS: u64 = INDEX_PAGE_OFFSET_BITS as u64;
+/// Offsets of which one load has all bits.
+const OFFSETS_PER_LOAD: u32 = LOAD_BITS / INDEX_PAGE_OFFSET_BITS;
 pub(crate) const GUARD_BITS: u64 = 8 * GUARD_BYTES as u64;
 /// The largest list number that a header can hold.
 const MAX_LIST: u32 = u16::MAX as u32;
@@ -49,15 +51,44 @@ impl IndexPageHeader {
     /// [`DeltaError::CorruptPage`] where the page is not an index page of the volume with this
     /// nonce, in either byte order.
     pub fn parse(page: &[u8], nonce: Nonce) -> Result<Self, DeltaError> {
+        Self::parse_with(page, nonce, |header| header.verify(page, page.len()))
+    }
+
+    /// Reads a page of `page_bytes` bytes as [`parse`](Self::parse) does of which only the `front`
+    /// is at hand: the [`front_bytes`](Self::front_bytes) of its lists. All is verified but the
+    /// guard.
+    ///
+    /// # Errors
+    ///
+    /// As for [`parse`](Self::parse).
+    pub fn parse_front(front: &[u8], page_bytes: usize, nonce: Nonce) -> Result<Self, DeltaError> {
+        Self::parse_with(front, nonce, |header| {
+            let wanted = Self::front_bytes(header.list_count) as u64;
+            check("bytes of the offsets", Bound::AtLeast, wanted, front.len() as u64)?;
+            header.verify_offsets(front, page_bytes)
+        })
+    }
+
+    /// Bytes of a page up to the end of its table of offsets, where it has so many lists.
+    #[must_use]
+    pub const fn front_bytes(list_count: u32) -> usize {
+        (HEADER_BITS + OFFSET_BITS * (list_count as u64 + 1)).div_ceil(8) as usize
+    }
+
+    /// Reads the header in either byte order, and has it verified.
+    fn parse_with(
+        page: &[u8],
+        nonce: Nonce,
+        verify: impl Fn(Self) -> Result<(), DeltaError>,
+    ) -> Result<Self, DeltaError> {
         let fields = page.first_chunk::<{ INDEX_PAGE_HEADER_BYTES as usize }>();
-        let fields = fields.filter(|_| page.len() >= min_page_bytes()).ok_or_else(|| {
-            corrupt("page size", Bound::AtLeast, min_page_bytes() as u64, page.len() as u64)
-        })?;
-        let (little, little_nonce) = Self::decode(fields);
-        let (big, big_nonce) = Self::decode(&reversed_fields(fields));
-        little
-            .verify(page, little_nonce, nonce)
-            .or_else(|error| big.verify(page, big_nonce, nonce).map_err(|_| error))
+        let fields = fields.ok_or_else(|| too_short(page.len()))?;
+        let checked = |(header, found): (Self, Nonce)| {
+            check("nonce", Bound::Exactly, nonce.get(), found.get())?;
+            verify(header).map(|()| header)
+        };
+        let big = || checked(Self::decode(&reversed_fields(fields)));
+        checked(Self::decode(fields)).or_else(|error| big().map_err(|_| error))
     }
 
     fn decode(fields: &[u8; 20]) -> (Self, Nonce) {
@@ -71,23 +102,45 @@ impl IndexPageHeader {
         (header, Nonce::new(long(0)))
     }
 
-    fn verify(self, page: &[u8], found: Nonce, nonce: Nonce) -> Result<Self, DeltaError> {
-        check("nonce", Bound::Exactly, nonce.get(), found.get())?;
-        let bits = 8 * page.len() as u64;
+    fn verify(self, page: &[u8], page_bytes: usize) -> Result<(), DeltaError> {
+        self.verify_offsets(page, page_bytes)?;
+        let guard = load(page, 8 * page_bytes as u64 - GUARD_BITS);
+        check("guard", Bound::Exactly, mask(GUARD_BITS as u32), guard)
+    }
+
+    /// Verifies the offsets of a page, which lie in its `front`.
+    fn verify_offsets(self, page: &[u8], page_bytes: usize) -> Result<(), DeltaError> {
+        if page_bytes < min_page_bytes() {
+            return Err(too_short(page_bytes));
+        }
+        let bits = 8 * page_bytes as u64;
         let most_lists = (bits - HEADER_BITS) / OFFSET_BITS;
         check("list count", Bound::AtMost, most_lists, u64::from(self.list_count))?;
         let first = HEADER_BITS + OFFSET_BITS * (u64::from(self.list_count) + 1);
         check("offset of the first list", Bound::Exactly, first, offset(page, 0))?;
         let mut previous = first;
-        for index in 1..=self.list_count {
-            let next = offset(page, index);
-            check("offset of a list", Bound::AtLeast, previous, next)?;
-            previous = next;
+        let mut are_rising = true;
+        for index in (1..=self.list_count).step_by(OFFSETS_PER_LOAD as usize) {
+            let mut word = load(page, HEADER_BITS + OFFSET_BITS * u64::from(index));
+            for _ in index..=self.list_count.min(index + OFFSETS_PER_LOAD - 1) {
+                let next = word & mask(INDEX_PAGE_OFFSET_BITS);
+                are_rising &= previous <= next;
+                (previous, word) = (next, word >> OFFSET_BITS);
+            }
         }
-        check("end of the last list", Bound::AtMost, bits - GUARD_BITS, previous)?;
-        let guard = load(page, bits - GUARD_BITS);
-        check("guard", Bound::Exactly, mask(GUARD_BITS as u32), guard)?;
-        Ok(self)
+        if !are_rising {
+            return self.find_falling_offset(page);
+        }
+        check("end of the last list", Bound::AtMost, bits - GUARD_BITS, previous)
+    }
+
+    /// The error for the first offset that is less than the one before it.
+    #[cold]
+    fn find_falling_offset(self, page: &[u8]) -> Result<(), DeltaError> {
+        (1..=self.list_count).try_for_each(|index| {
+            let (previous, next) = (offset(page, index - 1), offset(page, index));
+            check("offset of a list", Bound::AtLeast, previous, next)
+        })
     }
 
     /// The chapter that the page belongs to.
@@ -134,6 +187,27 @@ impl IndexPageHeader {
         offset(page, self.list_count)
     }
 
+    /// Where a list of the page lies, by the front of a page of `page_bytes` bytes: the bit where
+    /// it starts, and its bits.
+    pub(crate) fn place_of(
+        &self,
+        front: &[u8],
+        page_bytes: usize,
+        list: DeltaListNumber,
+    ) -> Result<(u64, u32), DeltaError> {
+        if !self.contains(list) {
+            let (first, count) = (self.lowest_list, self.list_count);
+            return Err(DeltaError::NoSuchList { list, first, count });
+        }
+        let index = list.get() - self.lowest_list.get();
+        let (start, end) = (offset(front, index), offset(front, index + 1));
+        // Verified when the header was parsed; checked again because these may be other bytes.
+        check("offset of a list", Bound::AtLeast, start, end)?;
+        let limit = (8 * page_bytes as u64).saturating_sub(GUARD_BITS);
+        check("end of the last list", Bound::AtMost, limit, end)?;
+        Ok((start, (end - start) as u32))
+    }
+
     /// A list of the page.
     pub(crate) fn list<'a>(
         &self,
@@ -141,17 +215,8 @@ impl IndexPageHeader {
         list: DeltaListNumber,
         coding: &'a EntryCoding,
     ) -> Result<ListView<'a>, DeltaError> {
-        if !self.contains(list) {
-            let (first, count) = (self.lowest_list, self.list_count);
-            return Err(DeltaError::NoSuchList { list, first, count });
-        }
-        let index = list.get() - self.lowest_list.get();
-        let (start, end) = (offset(page, index), offset(page, index + 1));
-        // Verified when the header was parsed; checked again because these may be other bytes.
-        check("offset of a list", Bound::AtLeast, start, end)?;
-        let limit = (8 * page.len() as u64).saturating_sub(GUARD_BITS);
-        check("end of the last list", Bound::AtMost, limit, end)?;
-        Ok(ListView { memory: page, start, size: (end - start) as u32, coding })
+        let (start, size) = self.place_of(page, page.len(), list)?;
+        Ok(ListView { memory: page, start, size, coding })
     }
 }
 
@@ -164,6 +229,11 @@ fn offset(page: &[u8], index: u32) -> u64 {
 /// The smallest page: one offset and the guard behind the header.
 fn min_page_bytes() -> usize {
     (HEADER_BITS + OFFSET_BITS + GUARD_BITS).div_ceil(8) as usize
+}
+
+#[cold]
+fn too_short(found: usize) -> DeltaError {
+    corrupt("page size", Bound::AtLeast, min_page_bytes() as u64, found as u64)
 }
 
 /// The header with the bytes of each of its four fields in the other order.

@@ -72,7 +72,7 @@ pub struct Statistics {
     /// damaged: names that only they know are not found.
     pub sparse_chapters_unreadable: u64,
 
-    /// Pages read from the volume.
+    /// Whole pages read from the volume. Those of which only parts were read do not count.
     pub pages_read: u64,
     /// Look-ups of pages that were in the page cache.
     pub page_cache_hits: u64,

@@ -36,6 +36,10 @@ impl Storage for Switch {
         read(&self.current).read_at(offset, buffer)
     }
 
+    fn read_now(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        read(&self.current).read_now(offset, buffer)
+    }
+
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), StorageError> {
         read(&self.current).write_at(offset, bytes)
     }

@@ -5,7 +5,13 @@
 //! and `2n + 2`, and a walk from left to right meets the names in order of their unsigned bytes.
 //! Node `n` starts at byte `32 * n`.
 
+mod guess;
+mod part;
+
 use uds_geometry::{NAME_BYTES, RECORD_BYTES, Record, RecordData, RecordName};
+
+pub(crate) use guess::find_by_guess;
+pub(crate) use part::find_in_parts;
 
 use crate::error::{VolumeError, Wanted};
 use crate::radix::RadixSorter;
@@ -130,11 +136,11 @@ impl RecordPageOrder {
 /// ends as on any other; what it finds is then a record of that name, or nothing.
 #[must_use]
 pub fn search_record_page(page: &[u8], name: &RecordName) -> Option<RecordData> {
-    search_record_page_with(page, name, |_| ())
+    find_by_guess(page, name).or_else(|| search_record_page_with(page, name, |_| ()))
 }
 
-/// Searches a record page as [`search_record_page`] does, and passes each node that it compares
-/// to `visit`.
+/// Searches a record page by a walk down its tree, and passes each node that it compares to
+/// `visit`. On a page in order that is what [`search_record_page`] finds.
 pub fn search_record_page_with(
     page: &[u8],
     name: &RecordName,

@@ -45,6 +45,16 @@ pub trait Storage: Debug + Send + Sync {
     /// [`StorageError::Io`] where the device fails. The content of `buffer` is then unspecified.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StorageError>;
 
+    /// Fills `buffer` with the bytes at `offset` if they are at hand, so that nobody waits for a
+    /// device, and says whether it did. Where not, the content of `buffer` is unspecified.
+    ///
+    /// It may always decline, and does so unless an implementation has a way: whoever asks then
+    /// goes to [`read_at`](Self::read_at), which also tells what is wrong where something is.
+    fn read_now(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        let _ = (offset, buffer);
+        false
+    }
+
     /// Writes all of `bytes` at `offset`. Durable only after [`sync`](Self::sync).
     ///
     /// # Errors
@@ -85,6 +95,10 @@ pub trait Storage: Debug + Send + Sync {
 impl<S: Storage + ?Sized> Storage for Arc<S> {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StorageError> {
         (**self).read_at(offset, buffer)
+    }
+
+    fn read_now(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        (**self).read_now(offset, buffer)
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), StorageError> {

@@ -16,10 +16,12 @@
 //!
 //! Any number of threads look up names while one writes a chapter; writers wait for each other. No
 //! lock is held during input and output, but for that of the writers. Zones look names up without
-//! waiting, each through its [`Searcher`]; what they need is read by [`Readers`].
+//! waiting, each through its [`Searcher`]; what they need they read in `parts` where these are at
+//! hand, and [`Readers`] read it where not.
 
 mod look_up;
 mod packers;
+mod parts;
 mod probe;
 mod readers;
 mod searcher;

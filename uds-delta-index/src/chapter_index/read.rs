@@ -1,9 +1,9 @@
 //! Looking up names on index pages, and walking over a page to validate it.
 
-use uds_geometry::{Geometry, RecordName, RecordPageNumber};
+use uds_geometry::{DeltaListNumber, Geometry, RecordName, RecordPageNumber};
 
 use super::entry_coding;
-use crate::list::{Defect, Mark, Position};
+use crate::list::{Defect, ListView, Mark, Position};
 use crate::page::IndexPageHeader;
 use crate::{DeltaError, ListDefect};
 
@@ -39,9 +39,18 @@ pub fn search_match(
     name: &RecordName,
 ) -> Result<Option<(RecordPageNumber, bool)>, DeltaError> {
     let list = geometry.chapter_list(name);
-    let key = geometry.chapter_key(name).get();
     let coding = entry_coding(geometry)?;
-    let view = header.list(page, list, &coding)?;
+    search_list(&header.list(page, list, &coding)?, list, geometry, name)
+}
+
+/// Looks up a name in its list.
+pub(super) fn search_list(
+    view: &ListView<'_>,
+    list: DeltaListNumber,
+    geometry: &Geometry,
+    name: &RecordName,
+) -> Result<Option<(RecordPageNumber, bool)>, DeltaError> {
+    let key = geometry.chapter_key(name).get();
     let in_list = |defect: Defect| defect.in_list(list);
     let head = view.seek(Mark::default(), key).map_err(in_list)?;
     if head.is_at_end || head.key != key {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Storage, StorageError};
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// How often a storage was used. Failed operations count too.
+/// How often a storage was used. Failed operations count too, but not those that it declined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OperationCounts {
@@ -78,6 +78,15 @@ impl<S: Storage> Storage for CountingStorage<S> {
         self.reads.fetch_add(1, Ordering::Relaxed);
         self.bytes_read.fetch_add(buffer.len() as u64, Ordering::Relaxed);
         self.inner.read_at(offset, buffer)
+    }
+
+    fn read_now(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        let is_read = self.inner.read_now(offset, buffer);
+        if is_read {
+            self.reads.fetch_add(1, Ordering::Relaxed);
+            self.bytes_read.fetch_add(buffer.len() as u64, Ordering::Relaxed);
+        }
+        is_read
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), StorageError> {

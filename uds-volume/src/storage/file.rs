@@ -24,6 +24,7 @@ pub use options::FileOptions;
 
 use super::memory::system_time;
 use super::{Operation, Storage, StorageError, check_write};
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// A storage in a regular file or on a block device, locked against other users.
 ///
@@ -48,6 +49,9 @@ pub struct FileStorage {
     access: Access,
     /// Whether it grows without space being set aside.
     sparse: bool,
+    /// Whether the file system has said that it cannot read without waiting. Written and read
+    /// by whoever reads; a hint that orders nothing, so all accesses are relaxed.
+    always_waits: AtomicBool,
 }
 
 /// What may be done with an open file.
@@ -181,6 +185,33 @@ impl FileStorage {
     }
 }
 
+#[cfg(target_os = "linux")]
+impl FileStorage {
+    /// Reads bytes of the file if the kernel has all of them in memory.
+    fn read_cached(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        use rustix::io::{Errno, ReadWriteFlags, preadv2};
+        let length = buffer.len();
+        let mut buffers = [io::IoSliceMut::new(buffer)];
+        match preadv2(&self.file, &mut buffers, offset, ReadWriteFlags::NOWAIT) {
+            Ok(count) => count == length,
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {
+                self.always_waits.store(true, Ordering::Relaxed);
+                false
+            }
+            // Not in memory, or something that the ordinary read will tell.
+            Err(_) => false,
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl FileStorage {
+    fn read_cached(&self, _: u64, _: &mut [u8]) -> bool {
+        self.always_waits.store(true, Ordering::Relaxed);
+        false
+    }
+}
+
 impl Storage for FileStorage {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StorageError> {
         let mut done = 0;
@@ -200,6 +231,13 @@ impl Storage for FileStorage {
             }
         }
         Ok(())
+    }
+
+    /// Takes what the operating system has in its page cache, on Linux.
+    fn read_now(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        let is_within =
+            offset.checked_add(buffer.len() as u64).is_some_and(|end| end <= self.length);
+        is_within && !self.always_waits.load(Ordering::Relaxed) && self.read_cached(offset, buffer)
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<(), StorageError> {
@@ -259,6 +297,26 @@ mod tests {
         let reader = FileStorage::open_read_only(&path).unwrap();
         assert!(matches!(reader.write_at(0, &[1]), Err(StorageError::ReadOnly)));
         assert!(matches!(reader.sync(), Err(StorageError::ReadOnly)));
+    }
+
+    // Guards reads without waiting: the right bytes or a refusal, and nothing past the end. What
+    // was just written is in the page cache of every file system that can do it at all.
+    #[test]
+    fn what_is_at_hand_is_read_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = FileStorage::create(directory.path().join("file"), 8192).unwrap();
+        let written: Vec<u8> = (0..8192_u32).map(|byte| (byte % 251) as u8).collect();
+        storage.write_at(0, &written).unwrap();
+        for (offset, length) in [(0, 1), (0, 8192), (4000, 200), (8191, 1), (5, 0)] {
+            let mut bytes = vec![0; length];
+            let is_read = storage.read_now(offset, &mut bytes);
+            assert!(is_read || storage.always_waits.load(Ordering::Relaxed));
+            let from = offset as usize;
+            assert!(!is_read || bytes == written[from..from + length], "{offset}");
+        }
+        for offset in [8191, 8192, 1 << 62, u64::MAX - 1, u64::MAX] {
+            assert!(!storage.read_now(offset, &mut [0; 2]), "{offset}");
+        }
     }
 
     // Guards against a file that grows behind the layout's back, and against zeroes for bytes

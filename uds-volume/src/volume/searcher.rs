@@ -4,6 +4,7 @@ use uds_geometry::{ChapterPage, RecordData, RecordName, RecordPageNumber, Virtua
 
 use super::Volume;
 use super::look_up::Held;
+use super::parts::Parts;
 use super::readers::Waiter;
 use crate::cache::Asked;
 use crate::cache::table::{Page, Pin};
@@ -31,6 +32,7 @@ pub struct Searcher {
     volume: Arc<Volume>,
     zone: ZoneId,
     pin: Pin,
+    parts: Parts,
 }
 
 /// What a search in one page led to.
@@ -43,7 +45,7 @@ impl Searcher {
     pub(super) fn new(volume: Arc<Volume>, zone: ZoneId) -> Result<Self, VolumeError> {
         let taken = VolumeError::ZoneTaken { zone: zone.get() };
         let pin = volume.cache.claim_pin(zone).ok_or(taken)?;
-        Ok(Self { volume, zone, pin })
+        Ok(Self { volume, zone, pin, parts: Parts::new() })
     }
 
     /// The volume that this searches.
@@ -54,7 +56,7 @@ impl Searcher {
 
     /// Looks a name up in a chapter.
     ///
-    /// Where that takes a page that is not in memory the answer is [`Lookup::Queued`], and `token`
+    /// Where that takes a page that is not cached, nor its parts at hand, the answer is [`Lookup::Queued`], and `token`
     /// comes back once, with a [`FinishedRead`](super::FinishedRead). `known` is the record page,
     /// if an earlier look-up for this chapter and name has come back with one.
     ///
@@ -89,16 +91,20 @@ impl Searcher {
         known: Option<RecordPageNumber>,
         token: u64,
     ) -> Result<Lookup, VolumeError> {
-        let waiter = |page| Waiter { zone: self.zone, token, held, page, name: *name };
-        let record_page = match known {
-            Some(page) => {
-                volume.check_record_page(page)?;
-                page
+        let zone = self.zone;
+        let waiter = |page| Waiter { zone, token, held, page, name: *name };
+        let number = match known {
+            Some(number) => {
+                volume.check_record_page(number)?;
+                number
             }
             None => {
-                let page = ChapterPage::Index(volume.index_page_for(held, name)?);
+                let number = volume.index_page_for(held, name)?;
+                let page = ChapterPage::Index(number);
                 let search = |content: &Page| volume.search_index_page(held, page, content, name);
-                match self.in_page(volume, waiter(page), search)? {
+                let in_parts =
+                    |parts: &mut Parts| parts.search_index_page(volume, held, number, name).map(Ok);
+                match self.in_page(volume, waiter(page), search, in_parts)? {
                     Step::Queued => return Ok(Lookup::Queued),
                     Step::Done(found) => match found? {
                         Some(number) => number,
@@ -107,32 +113,36 @@ impl Searcher {
                 }
             }
         };
-        let waiter = Waiter {
-            zone: self.zone,
-            token,
-            held,
-            page: ChapterPage::Record(record_page),
-            name: *name,
-        };
+        let waiter = waiter(ChapterPage::Record(number));
         let search = |content: &Page| search_record_page(&content.bytes, name);
-        Ok(match self.in_page(volume, waiter, search)? {
+        let in_parts =
+            |_: &mut Parts| Parts::search_record_page(volume, held, number, name).map(Some);
+        Ok(match self.in_page(volume, waiter, search, in_parts)? {
             Step::Queued => Lookup::Queued,
             Step::Done(found) => found.map_or(Lookup::Absent, Lookup::Found),
         })
     }
 
-    /// Searches a page if it is cached, and has it read otherwise.
+    /// Searches a page if it is cached, or in parts if these are at hand and enough, and has it
+    /// read otherwise.
     fn in_page<T>(
         &mut self,
         volume: &Volume,
         waiter: Waiter,
         search: impl FnOnce(&Page) -> T,
+        in_parts: impl FnOnce(&mut Parts) -> Option<T>,
     ) -> Result<Step<T>, VolumeError> {
         let page = waiter.page;
         let number = volume.geometry.physical_page(waiter.held.slot, page);
         if let Some(pinned) = volume.cache.pin(&mut self.pin, number) {
             volume.counters.add_look_up(Some(self.zone), page, true);
             return Ok(Step::Done(pinned.look(search)));
+        }
+        if self.parts.are_enough_for(number) {
+            if let Some(found) = in_parts(&mut self.parts) {
+                volume.counters.add_parts(self.zone, page);
+                return Ok(Step::Done(found));
+            }
         }
         let asked = volume.cache.ask(&mut self.pin, number, waiter);
         let is_hit = matches!(asked, Asked::Cached(_));

@@ -11,13 +11,15 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 pub struct VolumeStatistics {
     /// Look-ups that found their index page in the cache.
     pub index_page_hits: u64,
-    /// Look-ups that read their index page from the storage.
+    /// Look-ups that read their index page, or parts of it, from the storage.
     pub index_page_misses: u64,
     /// Look-ups that found their record page in the cache.
     pub record_page_hits: u64,
-    /// Look-ups that read their record page from the storage.
+    /// Look-ups that read their record page, or parts of it, from the storage.
     pub record_page_misses: u64,
-    /// Pages read from the storage, for look-ups and otherwise, failed reads included.
+    /// Look-ups among the misses for which parts of a page were enough.
+    pub parts_read: u64,
+    /// Whole pages read from the storage, for look-ups and otherwise, failed reads included.
     pub pages_read: u64,
     /// Chapters written and synced.
     pub chapters_written: u64,
@@ -39,6 +41,7 @@ struct LookUps {
     index_misses: AtomicU64,
     record_hits: AtomicU64,
     record_misses: AtomicU64,
+    parts: AtomicU64,
 }
 
 impl Counters {
@@ -53,6 +56,12 @@ impl Counters {
             (ChapterPage::Record(_), false) => &look_ups.record_misses,
         };
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts the look-up of a page by a zone that has read parts of it.
+    pub(super) fn add_parts(&self, zone: ZoneId, page: ChapterPage) {
+        self.add_look_up(Some(zone), page, false);
+        self.look_ups[usize::from(zone.get())].parts.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn add_pages_read(&self, count: u64) {
@@ -72,6 +81,7 @@ impl Counters {
             index_page_misses: sum(|look_ups| &look_ups.index_misses),
             record_page_hits: sum(|look_ups| &look_ups.record_hits),
             record_page_misses: sum(|look_ups| &look_ups.record_misses),
+            parts_read: sum(|look_ups| &look_ups.parts),
             pages_read: self.pages_read.load(Ordering::Relaxed),
             chapters_written: self.chapters_written.load(Ordering::Relaxed),
         }

@@ -19,7 +19,7 @@ use super::look_up::Held;
 use super::{FIRST_PAGE, Volume};
 use crate::cache::table::Page;
 use crate::error::{PagePlace, VolumeError};
-use crate::record_page::{records_of_page, search_record_page_with};
+use crate::record_page::{records_of_page, search_record_page, search_record_page_with};
 
 /// What a look-up in a chapter came by.
 #[derive(Debug)]
@@ -136,12 +136,13 @@ impl Volume {
         let told = trace.record_page.insert(told);
         let is_cached = self.look_at(held, ChapterPage::Record(page), |content| {
             let bytes = &content.bytes;
-            told.found = search_record_page_with(bytes, name, |node| {
+            search_record_page_with(bytes, name, |node| {
                 let record = &bytes[node * RECORD_BYTES..];
                 let step = records_of_page(record).next();
                 told.path
                     .extend(step.map(|record| HeapStep { node: node as u32, name: record.name }));
             });
+            told.found = search_record_page(bytes, name);
             Ok(told.found)
         })?;
         told.is_cached = is_cached.0;

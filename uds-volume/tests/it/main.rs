@@ -4,6 +4,7 @@ mod chapters;
 mod corruption;
 mod faults;
 mod files;
+mod parts;
 mod probing;
 mod readers;
 mod support;

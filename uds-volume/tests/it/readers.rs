@@ -16,6 +16,7 @@ use uds_volume::{
     Volume, VolumeError,
 };
 
+use crate::parts::AtHand;
 use crate::support::{
     chapter, open, record, reopen, scratch, small_geometry, storage_bytes, write,
 };
@@ -37,7 +38,7 @@ impl ReadCompletion for Inbox {
     }
 }
 
-fn inbox(zones: u8) -> (Arc<dyn ReadCompletion>, Vec<Receiver<FinishedRead>>) {
+pub(crate) fn inbox(zones: u8) -> (Arc<dyn ReadCompletion>, Vec<Receiver<FinishedRead>>) {
     let (senders, receivers) =
         (0..zones).map(|_| channel()).map(|(sender, inbox)| (Mutex::new(sender), inbox)).unzip();
     (Arc::new(Inbox(senders)), receivers)
@@ -111,7 +112,7 @@ impl Storage for Odd {
 }
 
 /// Looks a record up to the end, following what comes back. `None` where it is not there.
-fn find(
+pub(crate) fn find(
     searcher: &mut Searcher,
     inbox: &Receiver<FinishedRead>,
     number: VirtualChapter,
@@ -155,8 +156,8 @@ fn zones_find_records_while_chapters_come_and_go() {
         ..CustomConfiguration::default()
     };
     let geometry = Configuration::custom(&custom).unwrap().geometry();
-    for count in [1_u8, 4] {
-        let storage = Arc::new(MemoryStorage::new(storage_bytes(&geometry)));
+    for (count, declines_one_in) in [(1_u8, 0), (1, 1), (4, 1), (4, 5)] {
+        let storage = Arc::new(AtHand::new(storage_bytes(&geometry), declines_one_in));
         let volume = Arc::new(open(storage, &geometry));
         let mut scratch = scratch(&geometry);
         (0..16).for_each(|number| write(&volume, chapter(number), &mut scratch));

@@ -12,6 +12,7 @@ use rustix::io::{Errno, retry_on_intr};
 use super::{Access, FileStorage, reserve};
 use crate::storage::error::boxed;
 use crate::storage::{FileKind, StorageError};
+use crate::sync::atomic::AtomicBool;
 
 /// How a [`FileStorage`] is opened or created.
 ///
@@ -115,7 +116,14 @@ impl FileOptions {
     }
 
     fn storage(&self, file: File, path: &Path, length: u64, access: Access) -> FileStorage {
-        FileStorage { file, path: boxed(path), length, access, sparse: self.sparse }
+        FileStorage {
+            file,
+            path: boxed(path),
+            length,
+            access,
+            sparse: self.sparse,
+            always_waits: AtomicBool::new(false),
+        }
     }
 
     const fn access(&self) -> Access {
