@@ -22,14 +22,14 @@ pub(crate) const MAX_VALUE_BITS: u32 = 25;
 /// The code of a delta index's entries: the delta code and the width of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EntryCoding {
-    value_mask: u64,
-    field_mask: u64,
-    value_bits: u32,
+    pub(crate) value_mask: u64,
+    pub(crate) field_mask: u64,
+    pub(crate) value_bits: u32,
     min_bits: u32,
-    min_keys: u32,
-    increment: u32,
+    pub(crate) min_keys: u32,
+    pub(crate) increment: u32,
     /// Bits of value and field: those that every entry has.
-    fixed_bits: u32,
+    pub(crate) fixed_bits: u32,
 }
 
 /// What the bits at the start of an entry say. Whether it is a collision depends on its place.
@@ -190,6 +190,12 @@ impl EntryCoding {
     #[inline]
     pub(crate) fn value(&self, memory: &[u8], position: u64) -> u32 {
         (load(memory, position) & self.value_mask) as u32
+    }
+
+    /// A value, counted from `base` modulo the number of values that there are.
+    #[inline]
+    pub(crate) fn value_from(&self, value: u32, base: u64) -> u64 {
+        u64::from(value).wrapping_sub(base) & self.value_mask
     }
 
     /// Overwrites the value of the entry at `position`.

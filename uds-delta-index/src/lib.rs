@@ -35,7 +35,7 @@
 //! assert_eq!(zone.list_bits(list)?, 22);
 //! # Ok::<(), DeltaError>(())
 //! ```
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod bits;
 pub mod chapter_index;
@@ -45,6 +45,7 @@ mod list;
 mod neighbourhood;
 mod page;
 mod save;
+mod walks;
 mod zone;
 
 pub use error::{Bound, CursorMisuse, DeltaError, ListDefect};
@@ -52,7 +53,7 @@ pub use neighbourhood::{Neighbour, Neighbourhood};
 pub use page::IndexPageHeader;
 pub use save::{ListTag, Restoration, SavedLists, SavedZone, read_guard, write_guard};
 pub use zone::{
-    Cursor, DeltaEntry, DeltaStatistics, DeltaZone, Entries, Insertion, InvariantViolation,
-    ListTags, MAX_LIST_BITS, MergeScratch, PlacedEntry, SEGMENTS, SegmentOfList, ZoneCensus,
+    AgingSegment, Cursor, DeltaEntry, DeltaStatistics, DeltaZone, Entries, Insertion,
+    InvariantViolation, ListTags, MAX_LIST_BITS, MergeScratch, PlacedEntry, SEGMENTS, ZoneCensus,
     ZoneConfiguration, regroup,
 };

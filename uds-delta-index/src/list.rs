@@ -94,7 +94,7 @@ impl Position {
 /// arithmetic it would delay every entry.
 #[cold]
 #[inline(never)]
-pub(crate) fn name_bits_at(offset: u64) -> u64 {
+fn name_bits_at(offset: u64) -> u64 {
     if offset > 0 { u64::from(NAME_BITS) } else { 0 }
 }
 

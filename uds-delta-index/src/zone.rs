@@ -34,7 +34,7 @@ use uds_geometry::{DeltaCoding, DeltaKey, DeltaListNumber};
 pub use check::{InvariantViolation, ZoneCensus};
 pub use cursor::Cursor;
 pub use entries::{DeltaEntry, Entries, PlacedEntry};
-pub use expire::SegmentOfList;
+pub use expire::AgingSegment;
 pub use header::{ListTags, SEGMENTS};
 pub use insert::Insertion;
 pub use merge::MergeScratch;

@@ -1,8 +1,6 @@
 //! Many look-ups begun together.
 //!
-//! Where an entry of a list is depends on the one before it, so a walk along a list spends its time
-//! waiting for itself; and before that, for memory. Walks along different lists do not wait for
-//! each other: several of them, a step of each in turn, take hardly longer than one.
+//! They wait for memory together, and walk side by side (see [`walks`]).
 //!
 //! What they have come to is kept, and good for as long as the list does not change.
 //!
@@ -12,15 +10,15 @@
 //! 2. Lists that are not among `changed` have not changed since the look-ups began. Of a list that
 //!    is, that may be wrong.
 
+use std::cell::Cell;
+
 use uds_geometry::{DeltaKey, DeltaListNumber, RecordName};
 
 use super::{Cursor, DeltaZone};
 use crate::DeltaError;
-use crate::coding::EntryCoding;
-use crate::list::{ListView, Position, name_bits_at};
+use crate::list::Position;
+use crate::walks::{self, Entry, Stop, Walk};
 
-/// Walks side by side. More than the processor can overlap only cost registers.
-const LANES: usize = 8;
 /// Words of the set of changed lists, a power of two.
 const CHANGED_WORDS: usize = 16;
 
@@ -41,32 +39,6 @@ struct Head {
     position: Option<Position>,
 }
 
-/// A walk that is under way.
-#[derive(Clone, Copy, Default)]
-struct Lane {
-    /// Where the code of the next entry starts, and where the first one's does.
-    code: u64,
-    first: u64,
-    /// Where it would start behind the last entry.
-    end: u64,
-    /// The key of the last entry passed, and the one looked for.
-    key: u64,
-    target: u64,
-    /// The position among the look-ups.
-    slot: usize,
-}
-
-/// How a step of a walk ends.
-enum Step {
-    GoOn,
-    /// At an entry with the target or a larger key: its offset, key, delta and bits.
-    At(u32, u64, u32, u32),
-    /// At the end.
-    End,
-    /// Somewhere that is to be looked at by the ordinary way.
-    Odd,
-}
-
 impl Ahead {
     /// Notes that a list has changed.
     #[inline]
@@ -82,28 +54,6 @@ impl Ahead {
     #[inline]
     fn has_changed(&self, index: usize) -> bool {
         self.changed[index / 64 % CHANGED_WORDS] >> (index % 64) & 1 == 1
-    }
-}
-
-impl Lane {
-    #[inline(always)]
-    fn step(&mut self, memory: &[u8], coding: &EntryCoding) -> Step {
-        if self.code >= self.end {
-            return Step::End;
-        }
-        let Some(entry) = coding.decode_code(memory, self.code, self.end) else {
-            return Step::Odd;
-        };
-        self.key += u64::from(entry.delta);
-        if self.key >= self.target {
-            let offset = (self.code - self.first) as u32;
-            return Step::At(offset, self.key, entry.delta, entry.bits);
-        }
-        if entry.delta == 0 {
-            self.code += name_bits_at(self.code - self.first);
-        }
-        self.code += u64::from(entry.bits);
-        Step::GoOn
     }
 }
 
@@ -151,67 +101,61 @@ impl DeltaZone {
 
     /// Walks to all heads.
     fn walk_all(&mut self, heads: &mut [Head]) {
-        let mut lanes = [Lane::default(); LANES];
-        let mut active = 0;
-        let mut next = 0;
-        while active < LANES && self.start_next(heads, &mut next, &mut lanes[active]) {
-            active += 1;
-        }
-        // A copy: its fields stay in registers.
-        let coding = self.coding;
-        while active > 0 {
-            let mut lane = 0;
-            while lane < active {
-                let step = lanes[lane].step(&self.memory, &coding);
-                if matches!(step, Step::GoOn) {
-                    lane += 1;
-                    continue;
-                }
-                let head = &mut heads[lanes[lane].slot];
-                head.position = self.end_of_walk(head.list, &lanes[lane], &step);
-                if self.start_next(heads, &mut next, &mut lanes[lane]) {
-                    lane += 1;
-                } else {
-                    active -= 1;
-                    lanes[lane] = lanes[active];
-                }
+        for head in &*heads {
+            if let Ok(index) = self.index_of(head.list) {
+                self.mark(index);
             }
         }
+        let mut next = 0;
+        let places: &[Cell<Head>] = Cell::from_mut(heads).as_slice_of_cells();
+        let start_next = || {
+            while let Some(head) = places.get(next) {
+                next += 1;
+                if let Some(walk) = self.walk_to(&head.get(), next - 1) {
+                    return Some(walk);
+                }
+            }
+            None
+        };
+        walks::run(&self.memory, &self.coding, start_next, |slot, stop| {
+            let head = places[slot].get();
+            let position = self.end_of_walk(head.list, stop);
+            places[slot].set(Head { position, ..head });
+            false
+        });
     }
 
-    /// Starts the next walk. False where there is none.
+    /// A walk to a head.
     #[inline]
-    fn start_next(&mut self, heads: &[Head], next: &mut usize, lane: &mut Lane) -> bool {
-        while let Some(&Head { list, key, .. }) = heads.get(*next) {
-            let slot = *next;
-            *next += 1;
-            let Ok(index) = self.index_of(list) else { continue };
-            self.mark(index);
-            let mark = self.mark_for(index, key.get());
-            let ListView { start, size, .. } = self.view(index);
-            let first = self.coding.code_of(start);
-            *lane = Lane {
-                code: first + u64::from(mark.offset),
-                first,
-                end: first + u64::from(size),
-                key: mark.key.into(),
-                target: key.get().into(),
-                slot,
-            };
-            return true;
-        }
-        false
+    fn walk_to(&self, head: &Head, slot: usize) -> Option<Walk> {
+        let index = self.index_of(head.list).ok()?;
+        let mark = self.mark_for(index, head.key.get());
+        let header = &self.headers[index];
+        let (start, end) = (header.start(), header.end());
+        Some(Walk {
+            start,
+            end,
+            place: start + u64::from(mark.offset),
+            until: end,
+            key: mark.key,
+            target: head.key.get().into(),
+            base: 0,
+            expired: 0,
+            slot,
+        })
     }
 
     /// Where a walk has ended.
     #[inline]
-    fn end_of_walk(&self, list: DeltaListNumber, lane: &Lane, step: &Step) -> Option<Position> {
+    fn end_of_walk(&self, list: DeltaListNumber, stop: &Stop) -> Option<Position> {
         let view = self.view(self.index_of(list).ok()?);
-        match *step {
-            Step::At(offset, key, delta, bits) => view.found(offset, key, delta, bits).ok(),
+        match *stop {
+            Stop::At(Entry { offset, key, delta, bits, is_collision: false }) => {
+                view.found(offset, key, delta, bits).ok()
+            }
             // Every key passed is below the target, so it fits 32 bits.
-            Step::End => view.at_end((lane.code - lane.first) as u32, lane.key as u32).ok(),
-            Step::GoOn | Step::Odd => None,
+            Stop::End { offset, key, .. } => view.at_end(offset, key as u32).ok(),
+            Stop::At(_) | Stop::Odd => None,
         }
     }
 }

@@ -1,100 +1,67 @@
-//! Dropping few entries of many lists at once.
+//! Dropping the oldest entries of many lists at once.
 //!
-//! As [`retain_in_segment`](DeltaZone::retain_in_segment), with several walks side by side, for the
-//! reason that [`ahead`](super::ahead) gives. What is to go is only noted while walking, and taken
-//! out afterwards, the last entry first: so that the places of those before stay what they were.
+//! As [`retain_in_segment`](DeltaZone::retain_in_segment), with several walks side by side (see
+//! [`walks`]). What is to go is only noted while walking, and taken out afterwards, the last
+//! entry first: so that the places of those before stay what they were.
 
 use uds_geometry::DeltaListNumber;
 
 use super::{Cursor, DeltaZone, SEGMENTS};
 use crate::DeltaError;
-use crate::coding::{EntryCoding, NAME_BITS};
 use crate::list::Position;
+use crate::walks::{self, Entry, Stop, Walk};
 
 /// Bytes that memory hands over at once.
 const CACHE_LINE: usize = 64;
-/// Walks side by side.
-const LANES: usize = 8;
+/// Segments that are walked along before anything is taken out.
+const BATCH: usize = 64;
 /// Entries of a segment that are dropped together. Of more, half of the list would be moved more
 /// often than it pays.
 const MAX_REFUSED: usize = 4;
 
-/// A segment of a list that [`DeltaZone::retain_in_segments`] thins out.
+/// A segment of a list of which the oldest entries are dropped.
+///
+/// How old an entry is follows from its value alone: values count up and wrap around.
 #[derive(Clone, Copy, Debug)]
-pub struct SegmentOfList {
+pub struct AgingSegment {
     /// The list.
     pub list: DeltaListNumber,
     /// The segment, below [`SEGMENTS`].
     pub segment: usize,
+    /// The oldest value that an entry of the list can have.
+    pub base: u32,
+    /// Entries go whose value, counted from `base` modulo the number of values, is below this.
+    pub expired: u64,
+    /// The oldest value of the entries that are kept, counted from `base`: what
+    /// [`DeltaZone::drop_oldest`] has learnt. `u32::MAX` where no entry is kept.
+    pub oldest: u32,
 }
 
-/// A walk along a segment.
+/// What was found of a segment.
 #[derive(Clone, Copy, Default)]
-struct Lane {
-    /// The bit where the list starts, and where it ends.
-    start: u64,
-    end: u64,
-    /// The next entry's bit, from the start of the list, and where the segment ends.
-    offset: u32,
-    until: u32,
-    /// The key of the last entry passed.
-    key: u64,
-    refused_count: usize,
+struct Scanned {
     refused: [Position; MAX_REFUSED],
-    /// The position among the segments.
-    slot: usize,
+    count: usize,
+    /// The oldest value kept, once the walk has come to its end.
+    oldest: Option<u32>,
 }
 
-/// How a step of a walk ends.
-enum Step {
-    GoOn,
-    Done,
-    /// Too many entries, or damage: the ordinary way has to deal with it.
-    Odd,
-}
-
-impl Lane {
-    #[inline(always)]
-    fn step(
-        &mut self,
-        memory: &[u8],
-        coding: &EntryCoding,
-        keep: &mut impl FnMut(usize, u32) -> bool,
-    ) -> Step {
-        if self.offset >= self.until {
-            return if self.offset == self.until { Step::Done } else { Step::Odd };
-        }
-        let place = self.start + u64::from(self.offset);
-        let Some((value, entry)) = coding.decode_with_value(memory, place, self.end) else {
-            return Step::Odd;
-        };
-        let is_collision = entry.delta == 0 && self.offset > 0;
-        let bits = entry.bits + if is_collision { NAME_BITS } else { 0 };
-        self.key += u64::from(entry.delta);
-        if !keep(self.slot, value) && !self.refuse(entry.delta, bits, is_collision) {
-            return Step::Odd;
-        }
-        self.offset += bits;
-        Step::GoOn
-    }
-
+impl Scanned {
     /// Notes an entry that is to go. False where that is one too many, or makes no sense.
-    #[cold]
-    #[inline(never)]
-    fn refuse(&mut self, delta: u32, bits: u32, is_collision: bool) -> bool {
-        let Some(slot) = self.refused.get_mut(self.refused_count) else { return false };
-        let Ok(key) = u32::try_from(self.key) else { return false };
-        *slot = Position { key, delta, offset: self.offset, bits, is_collision, is_at_end: false };
-        self.refused_count += 1;
-        true
+    fn note(&mut self, entry: &Entry, list_bits: u32) -> bool {
+        let &Entry { offset, key, delta, bits, is_collision } = entry;
+        let Some(slot) = self.refused.get_mut(self.count) else { return false };
+        let Ok(key) = u32::try_from(key) else { return false };
+        *slot = Position { key, delta, offset, bits, is_collision, is_at_end: false };
+        self.count += 1;
+        slot.end() <= list_bits
     }
 }
 
 impl DeltaZone {
-    /// Drops entries of segments of lists. No list may be among them twice, but with different
-    /// segments, in ascending order and side by side. `keep` is asked with the position of a segment
-    /// and an entry's value, and sees each entry of the segment, perhaps several times, and perhaps
-    /// others of the list.
+    /// Drops the oldest entries of segments of lists, and says in each segment what the oldest
+    /// value of those is that are kept. No segment may be among them twice; the segments of a list
+    /// come in ascending order, side by side.
     ///
     /// Where entries went, all cursors of the zone become stale.
     ///
@@ -102,38 +69,51 @@ impl DeltaZone {
     ///
     /// As [`retain_in_segment`](Self::retain_in_segment). Entries of other segments may have been
     /// dropped then.
-    pub fn retain_in_segments(
-        &mut self,
-        segments: &[SegmentOfList],
-        mut keep: impl FnMut(usize, u32) -> bool,
-    ) -> Result<(), DeltaError> {
-        let mut scanned = [None; BATCH];
-        let mut done = 0;
-        for batch in segments.chunks(BATCH) {
-            for SegmentOfList { list, segment } in batch {
-                let index = self.index_of(*list)?;
-                Self::check_segment(*segment)?;
+    pub fn drop_oldest(&mut self, segments: &mut [AgingSegment]) -> Result<(), DeltaError> {
+        let mut scanned = [Scanned::default(); BATCH];
+        for batch in segments.chunks_mut(BATCH) {
+            for &AgingSegment { list, segment, .. } in &*batch {
+                let index = self.index_of(list)?;
+                Self::check_segment(segment)?;
                 self.mark(index);
             }
             std::hint::black_box(self.touch_segments(batch));
-            self.scan_all(batch, &mut scanned, &mut |slot, value| keep(done + slot, value));
-            for (slot, &SegmentOfList { list, segment }) in batch.iter().enumerate().rev() {
-                match scanned[slot].take() {
-                    Some(Scanned { refused, count }) => self.take_out(list, &refused[..count])?,
-                    None => {
-                        self.retain_in_segment(list, segment, |value| keep(done + slot, value))?;
+            scanned.fill(Scanned::default());
+            self.scan_all(batch, &mut scanned);
+            for (segment, scanned) in batch.iter_mut().zip(&scanned).rev() {
+                match scanned.oldest {
+                    Some(oldest) => {
+                        self.take_out(segment.list, &scanned.refused[..scanned.count])?;
+                        segment.oldest = oldest;
                     }
+                    None => self.drop_oldest_singly(segment)?,
                 }
             }
-            done += batch.len();
         }
         Ok(())
     }
 
+    /// Drops the oldest entries of a segment in which there is something out of the ordinary.
+    fn drop_oldest_singly(&mut self, segment: &mut AgingSegment) -> Result<(), DeltaError> {
+        let &mut AgingSegment { list, segment: number, base, expired, .. } = segment;
+        let coding = self.coding;
+        let mut oldest = u32::MAX;
+        self.retain_in_segment(list, number, |value| {
+            let relative = coding.value_from(value, base.into());
+            let is_kept = relative >= expired;
+            if is_kept {
+                oldest = oldest.min(relative as u32);
+            }
+            is_kept
+        })?;
+        segment.oldest = oldest;
+        Ok(())
+    }
+
     /// Reads a byte of each line of memory of some segments, so that the waits overlap.
-    fn touch_segments(&self, segments: &[SegmentOfList]) -> u8 {
+    fn touch_segments(&self, segments: &[AgingSegment]) -> u8 {
         let mut all = 0;
-        for &SegmentOfList { list, segment } in segments {
+        for &AgingSegment { list, segment, .. } in segments {
             let Ok(index) = self.index_of(list) else { continue };
             let header = &self.headers[index];
             let byte = |offset: u32| ((header.start() + u64::from(offset)) / 8) as usize;
@@ -164,73 +144,54 @@ impl DeltaZone {
         Ok(())
     }
 
-    /// Walks along all segments. None for one that the ordinary way has to deal with.
-    fn scan_all(
-        &self,
-        segments: &[SegmentOfList],
-        scanned: &mut [Option<Scanned>; BATCH],
-        keep: &mut impl FnMut(usize, u32) -> bool,
-    ) {
-        let mut lanes = [Lane::default(); LANES];
-        let mut starts = segments.iter().enumerate().filter_map(|(slot, segment)| {
-            let index = self.index_of(segment.list).ok()?;
-            self.lane(index, segment.segment, slot)
-        });
-        let mut active = 0;
-        for (lane, start) in lanes.iter_mut().zip(&mut starts) {
-            *lane = start;
-            active += 1;
-        }
-        // A copy: its fields stay in registers.
-        let coding = self.coding;
-        while active > 0 {
-            let mut at = 0;
-            while at < active {
-                let lane = &mut lanes[at];
-                let step = lane.step(&self.memory, &coding, keep);
-                if matches!(step, Step::GoOn) {
-                    at += 1;
-                    continue;
+    /// Walks along all segments, and notes what is to go. One that the ordinary way has to deal
+    /// with is left without an oldest value.
+    fn scan_all(&self, segments: &[AgingSegment], scanned: &mut [Scanned; BATCH]) {
+        let mut walks = segments
+            .iter()
+            .enumerate()
+            .filter_map(|(slot, segment)| self.walk_along(segment, slot));
+        walks::run(
+            &self.memory,
+            &self.coding,
+            || walks.next(),
+            |slot, stop| {
+                let AgingSegment { list, segment, .. } = segments[slot];
+                let Ok(index) = self.index_of(list) else { return false };
+                let header = &self.headers[index];
+                let scanned = &mut scanned[slot];
+                match *stop {
+                    Stop::At(entry) => scanned.note(&entry, header.size.into()),
+                    Stop::End { offset, oldest, .. } => {
+                        let is_whole = offset == header.segment_end(segment);
+                        scanned.oldest = u32::try_from(oldest).ok().filter(|_| is_whole);
+                        false
+                    }
+                    Stop::Odd => false,
                 }
-                let (refused, count) = (lane.refused, lane.refused_count);
-                scanned[lane.slot] =
-                    matches!(step, Step::Done).then_some(Scanned { refused, count });
-                if let Some(start) = starts.next() {
-                    *lane = start;
-                    at += 1;
-                } else {
-                    active -= 1;
-                    lanes[at] = lanes[active];
-                }
-            }
-        }
+            },
+        );
     }
 
-    /// A walk along a segment of a list that is marked.
-    fn lane(&self, index: usize, segment: usize, slot: usize) -> Option<Lane> {
-        let header = &self.headers[index];
+    /// A walk along a segment. None where its list is not marked.
+    fn walk_along(&self, segment: &AgingSegment, slot: usize) -> Option<Walk> {
+        let header = &self.headers[self.index_of(segment.list).ok()?];
         if !header.is_marked() {
             return None;
         }
-        let mark = header.mark_before(self.segmentation, segment);
-        Some(Lane {
-            start: header.start(),
+        let mark = header.mark_before(self.segmentation, segment.segment);
+        let start = header.start();
+        Some(Walk {
+            start,
             end: header.end(),
-            offset: mark.offset,
-            until: header.segment_end(segment),
-            key: mark.key.into(),
+            place: start + u64::from(mark.offset),
+            until: start + u64::from(header.segment_end(segment.segment)),
+            key: mark.key,
+            // No key is that large.
+            target: u64::MAX >> 1,
+            base: segment.base,
+            expired: segment.expired,
             slot,
-            ..Lane::default()
         })
     }
 }
-
-/// What is to go of a segment.
-#[derive(Clone, Copy)]
-struct Scanned {
-    refused: [Position; MAX_REFUSED],
-    count: usize,
-}
-
-/// Segments that are walked along before anything is taken out.
-const BATCH: usize = 64;

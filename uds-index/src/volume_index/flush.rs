@@ -3,7 +3,7 @@
 //! Only those segments of a list are walked that may have such entries, and the lists of requests
 //! that are begun together are walked side by side.
 
-use uds_delta_index::{SEGMENTS, SegmentOfList};
+use uds_delta_index::{AgingSegment, SEGMENTS};
 use uds_geometry::{DeltaListNumber, RecordName};
 
 use super::sub_index::SubIndexZone;
@@ -15,9 +15,7 @@ const MOSTLY: u64 = 8;
 /// Segments of lists that have to be flushed.
 #[derive(Debug, Default)]
 pub(super) struct StaleSegments {
-    segments: Vec<SegmentOfList>,
-    /// What tells their entries apart.
-    expiries: Vec<Expiry>,
+    segments: Vec<AgingSegment>,
     /// Their lists, with the flush chapters that all of their segments had.
     lists: Vec<(DeltaListNumber, [u64; SEGMENTS])>,
 }
@@ -25,7 +23,6 @@ pub(super) struct StaleSegments {
 impl StaleSegments {
     fn clear(&mut self) {
         self.segments.clear();
-        self.expiries.clear();
         self.lists.clear();
     }
 }
@@ -113,20 +110,21 @@ impl SubIndexZone {
             return Ok(());
         }
         stale.lists.push((list, chapters));
+        let Expiry { base, mask, expired, .. } = self.expiry(base);
+        let base = (base & mask) as u32;
         for segment in (0..SEGMENTS).filter(|&segment| chapters[segment] < self.low) {
-            stale.segments.push(SegmentOfList { list, segment });
-            stale.expiries.push(self.expiry(base));
+            stale.segments.push(AgingSegment { list, segment, base, expired, oldest: 0 });
         }
         Ok(())
     }
 
     fn flush_together(&mut self, stale: &mut StaleSegments) -> Result<(), IndexError> {
-        let StaleSegments { segments, expiries, lists } = stale;
-        self.lists.retain_in_segments(segments, |slot, value| expiries[slot].is_live(value))?;
-        let mut flushed = segments.iter().zip(&*expiries).peekable();
+        let StaleSegments { segments, lists } = stale;
+        self.lists.drop_oldest(segments)?;
+        let mut flushed = segments.iter().peekable();
         for (list, chapters) in lists {
-            while let Some((segment, expiry)) = flushed.next_if(|next| next.0.list == *list) {
-                chapters[segment.segment] = self.oldest_kept(expiry);
+            while let Some(segment) = flushed.next_if(|next| next.list == *list) {
+                chapters[segment.segment] = self.oldest_of(segment.base, segment.oldest);
             }
             self.set_flush_chapters(*list, *chapters)?;
         }
@@ -153,6 +151,13 @@ impl SubIndexZone {
 
     /// The oldest chapter of the entries that were kept, or the newest chapter where none was.
     fn oldest_kept(&self, expiry: &Expiry) -> u64 {
-        self.chapter_of(expiry.base.wrapping_add(expiry.oldest) & expiry.mask).min(self.high)
+        self.oldest_of(expiry.base as u32, expiry.oldest as u32)
+    }
+
+    /// The chapter of the oldest value that was kept, counted from the value `base`; or the newest
+    /// chapter where none was.
+    fn oldest_of(&self, base: u32, oldest: u32) -> u64 {
+        let value = u64::from(base.wrapping_add(oldest)) & self.mask();
+        self.chapter_of(value).min(self.high)
     }
 }

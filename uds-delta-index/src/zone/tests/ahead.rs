@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::{SEGMENTS, SegmentOfList};
+use super::super::{AgingSegment, SEGMENTS};
 use super::*;
 use crate::DeltaError;
 use crate::bits::store;
@@ -104,40 +104,53 @@ proptest! {
         zone.check_invariants().unwrap();
     }
 
-    // Guards entries that are dropped from many lists at once: the same go as one by one, and the
-    // rest stays readable.
+    // Guards entries that are dropped from many lists at once: just those of the segments, as old
+    // as that, go, the oldest of the others is told, and the rest stays readable.
     #[test]
     fn many_segments_are_thinned_as_each(
         before in changes(600),
-        values in prop::collection::vec(0_u32..16, 1..4),
+        base in 0_u32..16,
+        expired in 0_u64..=16,
         wanted in prop::collection::btree_set((0..LISTS, 0..SEGMENTS), 0..30),
     ) {
-        let mut together = small_zone();
-        let mut singly = small_zone();
-        for zone in [&mut together, &mut singly] {
-            before.iter().for_each(|step| change(zone, step));
-        }
-        let segments: Vec<SegmentOfList> = wanted
+        let mut zone = small_zone();
+        before.iter().for_each(|step| change(&mut zone, step));
+        let segment_of = |key: u32| ((key >> (KEY_BITS - 2)) as usize).min(SEGMENTS - 1);
+        let age = |value: u32| u64::from(value.wrapping_sub(base) & 15);
+        let all: Vec<_> = zone.lists().map(|list| contents(&zone, list)).collect();
+        let mut segments: Vec<AgingSegment> = wanted
             .iter()
-            .map(|&(list, segment)| SegmentOfList { list: DeltaListNumber::new(list), segment })
+            .map(|&(list, segment)| {
+                let list = DeltaListNumber::new(list);
+                AgingSegment { list, segment, base, expired, oldest: 99 }
+            })
             .collect();
-        // Which values of other segments are seen is not said; so all segments of a list or none.
-        let segments: Vec<SegmentOfList> = segments
-            .iter()
-            .filter(|wanted| wanted.segment == 0)
-            .flat_map(|wanted| (0..SEGMENTS).map(|segment| SegmentOfList { segment, ..*wanted }))
-            .collect();
-        together.retain_in_segments(&segments, |_, value| !values.contains(&value)).unwrap();
-        for SegmentOfList { list, .. } in segments.iter().filter(|one| one.segment == 0) {
-            singly.retain(*list, |value| !values.contains(&value)).unwrap();
+        zone.drop_oldest(&mut segments).unwrap();
+        zone.check_invariants().unwrap();
+        for (list, before) in zone.lists().zip(&all) {
+            let after = contents(&zone, list);
+            let is_wanted = |key| wanted.contains(&(list.get(), segment_of(key)));
+            let must_stay = before.iter().filter(|entry| age(entry.1) >= expired);
+            let may_go = |entry: &&(u32, u32, bool)| is_wanted(entry.0) && age(entry.1) < expired;
+            let stays = before.len() - before.iter().filter(may_go).count();
+            // A segment whose mark is not kept is walked along from an earlier one.
+            prop_assert!(after.len() <= stays);
+            let kept: Vec<_> = after.iter().filter(|entry| age(entry.1) >= expired).collect();
+            prop_assert_eq!(kept.len(), must_stay.clone().count());
+            for (kept, must) in kept.iter().zip(must_stay) {
+                prop_assert_eq!((kept.0, kept.1), (must.0, must.1));
+            }
+            prop_assert!(!after.iter().any(|entry| may_go(&entry)));
         }
-        for list in 0..LISTS {
-            let list = DeltaListNumber::new(list);
-            prop_assert_eq!(contents(&together, list), contents(&singly, list));
-            prop_assert_eq!(bits_of(&together, list), bits_of(&singly, list));
+        for AgingSegment { list, segment, oldest, .. } in segments {
+            let entries = contents(&zone, list);
+            let own = entries.iter().filter(|entry| segment_of(entry.0) == segment);
+            let expected = own.map(|entry| age(entry.1)).min();
+            // It may have seen others.
+            prop_assert!(expected.is_none_or(|expected| u64::from(oldest) <= expected));
+            let is_there = entries.iter().any(|entry| age(entry.1) == u64::from(oldest));
+            prop_assert!(is_there || oldest == u32::MAX, "{oldest}");
         }
-        prop_assert_eq!(together.statistics().records, singly.statistics().records);
-        together.check_invariants().unwrap();
     }
 
     // Guards both against bits that make no sense: no panic, and no other answer than one by one.
@@ -166,9 +179,10 @@ proptest! {
         }
         for list in 0..LISTS {
             let list = DeltaListNumber::new(list);
-            let segments: Vec<_> =
-                (0..SEGMENTS).map(|segment| SegmentOfList { list, segment }).collect();
-            let _ = zone.retain_in_segments(&segments, |_, value| value % 3 > 0);
+            let mut segments: Vec<_> = (0..SEGMENTS)
+                .map(|segment| AgingSegment { list, segment, base: 3, expired: 5, oldest: 0 })
+                .collect();
+            let _ = zone.drop_oldest(&mut segments);
         }
     }
 }
@@ -178,13 +192,9 @@ proptest! {
 fn what_is_not_there_is_refused() {
     let mut zone = small_zone();
     let list = DeltaListNumber::new(LISTS);
-    let beyond = SegmentOfList { list, segment: 0 };
-    assert!(matches!(
-        zone.retain_in_segments(&[beyond], |_, _| true),
-        Err(DeltaError::NoSuchList { .. })
-    ));
-    let fourth = SegmentOfList { list: LIST, segment: SEGMENTS };
-    assert!(zone.retain_in_segments(&[fourth], |_, _| true).is_err());
+    let of = |list, segment| AgingSegment { list, segment, base: 0, expired: 0, oldest: 0 };
+    assert!(matches!(zone.drop_oldest(&mut [of(list, 0)]), Err(DeltaError::NoSuchList { .. })));
+    assert!(zone.drop_oldest(&mut [of(LIST, SEGMENTS)]).is_err());
     assert!(zone.retain_in_segment(LIST, SEGMENTS, |_| true).is_err());
     assert!(zone.tags(list).is_err());
 }
