@@ -50,6 +50,8 @@ use header::{ListHeader, MAX_ZONE_BYTES, Segmentation, list_bits};
 pub const MAX_LIST_BITS: u32 = 65535;
 /// Bytes of the guard at the end of a zone's memory and of an index page.
 pub(crate) const GUARD_BYTES: usize = 7;
+/// Bytes that memory hands over at once, on most machines.
+const CACHE_LINE: usize = 64;
 /// The smallest memory of a zone: a word and the guard.
 const MIN_ZONE_BYTES: usize = 16;
 /// Zones of at most this many lists are always re-spaced as a whole, as the reference does it.
@@ -258,7 +260,7 @@ impl DeltaZone {
             + size_of::<Self>()
     }
 
-    /// Reads a byte of a list near a key, and its header before that.
+    /// Reads bytes of a list near a key, and its header before that.
     ///
     /// A look-up in a large index waits twice for memory: for the header, then for the list. Who
     /// has a batch of look-ups to do touches all their lists first, so that the waits overlap, and
@@ -273,8 +275,10 @@ impl DeltaZone {
         }
         let header = &self.headers[index + 1];
         let offset = header.segment_start(self.segmentation.segment_of(key.get()));
-        let byte = (header.start() + u64::from(offset)) / 8;
-        self.memory.get(byte as usize).copied().unwrap_or_default()
+        let byte = ((header.start() + u64::from(offset)) / 8) as usize;
+        // A walk along half a segment goes into the next line of memory.
+        let byte_at = |byte: usize| self.memory.get(byte).copied().unwrap_or_default();
+        byte_at(byte) ^ byte_at(byte + CACHE_LINE)
     }
 
     /// The segment of its list in which a key is: the keys of each list are divided into

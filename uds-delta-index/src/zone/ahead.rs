@@ -1,6 +1,7 @@
 //! Many look-ups begun together.
 //!
-//! They wait for memory together, and walk side by side (see [`walks`]).
+//! They walk side by side (see [`walks`]), after whoever begins them has had them wait for memory
+//! together (see [`DeltaZone::touch`]).
 //!
 //! What they have come to is kept, and good for as long as the list does not change.
 //!
@@ -61,16 +62,14 @@ impl DeltaZone {
     /// Begins with many look-ups, which [`find_ahead`](Self::find_ahead) ends: that is how to be
     /// fast in an index that is much larger than the processor's caches.
     ///
-    /// Lists that the zone does not have are passed over. The zone keeps what it finds until the
+    /// The lists should have been [touched](Self::touch) before. Those that the zone does not have
+    /// are passed over. The zone keeps what it finds until the
     /// next call.
     pub fn look_ahead(&mut self, sought: impl Iterator<Item = (DeltaListNumber, DeltaKey)>) {
         let mut ahead = std::mem::take(&mut self.ahead);
         ahead.changed = [0; CHANGED_WORDS];
         ahead.heads.clear();
         ahead.heads.extend(sought.map(|(list, key)| Head { list, key, position: None }));
-        // The waits for memory overlap.
-        let touched = ahead.heads.iter().fold(0, |all, head| all ^ self.touch(head.list, head.key));
-        std::hint::black_box(touched);
         self.walk_all(&mut ahead.heads);
         self.ahead = ahead;
     }

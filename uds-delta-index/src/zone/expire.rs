@@ -6,13 +6,11 @@
 
 use uds_geometry::DeltaListNumber;
 
-use super::{Cursor, DeltaZone, SEGMENTS};
+use super::{CACHE_LINE, Cursor, DeltaZone, SEGMENTS};
 use crate::DeltaError;
 use crate::list::Position;
 use crate::walks::{self, Entry, Stop, Walk};
 
-/// Bytes that memory hands over at once.
-const CACHE_LINE: usize = 64;
 /// Segments that are walked along before anything is taken out.
 const BATCH: usize = 64;
 /// Entries of a segment that are dropped together. Of more, half of the list would be moved more
