@@ -3,6 +3,9 @@
 //! As [`retain_in_segment`](DeltaZone::retain_in_segment), with several walks side by side (see
 //! [`walks`]). What is to go is only noted while walking, and taken out afterwards, the last
 //! entry first: so that the places of those before stay what they were.
+//!
+//! Invariant: a walk notes entries of its own segment only, even where it has to begin in an
+//! earlier one. So no entry is taken out twice.
 
 use uds_geometry::DeltaListNumber;
 
@@ -159,6 +162,8 @@ impl DeltaZone {
                 let header = &self.headers[index];
                 let scanned = &mut scanned[slot];
                 match *stop {
+                    // On the way from an earlier mark.
+                    Stop::At(entry) if entry.offset < header.segment_start(segment) => true,
                     Stop::At(entry) => scanned.note(&entry, header.size.into()),
                     Stop::End { offset, oldest, .. } => {
                         let is_whole = offset == header.segment_end(segment);

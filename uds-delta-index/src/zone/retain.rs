@@ -64,8 +64,8 @@ impl DeltaZone {
 
     /// Drops every entry of a segment of a list whose value `keep` refuses. Returns how many went.
     ///
-    /// `keep` sees the value of each entry of the segment once, and perhaps those of others.
-    /// Where entries went, all cursors of the zone become stale.
+    /// `keep` sees the value of each entry of the segment once; of a damaged list, perhaps those of
+    /// other entries. Where entries went, all cursors of the zone become stale.
     ///
     /// This is for few entries: each one that is dropped has half of the list moved.
     ///
@@ -86,8 +86,12 @@ impl DeltaZone {
             return self.retain(list, keep);
         }
         let mut dropped = 0;
-        let mut position =
-            Position::before(self.headers[index].mark_before(self.segmentation, segment));
+        let header = &self.headers[index];
+        let mark = header.mark_before(self.segmentation, segment);
+        // Where the key at the segment's start is not known, the walk to there tells it.
+        let start = header.segment_start(segment);
+        let walk = self.view(index).first_refused(&Position::before(mark), start, &mut |_| true);
+        let mut position = walk.map_err(|defect| defect.in_list(list))?;
         loop {
             // Marks move when entries go.
             let until = self.headers[index].segment_end(segment);
