@@ -1,10 +1,14 @@
 //! Looking up names on index pages, and walking over a page to validate it.
 
+use std::cell::Cell;
+
 use uds_geometry::{DeltaListNumber, Geometry, RecordName, RecordPageNumber};
 
 use super::entry_coding;
+use crate::coding::EntryCoding;
 use crate::list::{Defect, ListView, Mark, Position};
 use crate::page::IndexPageHeader;
+use crate::walks::{self, Stop, Walk};
 use crate::{DeltaError, ListDefect};
 
 /// Looks up a name on an index page: the record page that it may be on, or `None` where the
@@ -72,8 +76,21 @@ pub fn validate(
     geometry: &Geometry,
 ) -> Result<(), DeltaError> {
     let coding = entry_coding(geometry)?;
+    if is_sound(header, page, geometry, &coding) {
+        return Ok(());
+    }
+    validate_singly(header, page, geometry, &coding)
+}
+
+/// Walks over one list after the other, to say what is wrong, and where.
+pub(super) fn validate_singly(
+    header: &IndexPageHeader,
+    page: &[u8],
+    geometry: &Geometry,
+    coding: &EntryCoding,
+) -> Result<(), DeltaError> {
     for list in header.lists() {
-        let view = header.list(page, list, &coding)?;
+        let view = header.list(page, list, coding)?;
         let mut position = Position::before(Mark::default());
         loop {
             position = view.next(&position).map_err(|defect| defect.in_list(list))?;
@@ -91,4 +108,43 @@ pub fn validate(
         }
     }
     Ok(())
+}
+
+/// Whether all lists of an index page make sense, as [`validate`] wants them to. It walks along
+/// several of them side by side, and does not say where one makes none.
+pub(super) fn is_sound(
+    header: &IndexPageHeader,
+    page: &[u8],
+    geometry: &Geometry,
+    coding: &EntryCoding,
+) -> bool {
+    let is_sound = Cell::new(true);
+    let count = geometry.record_pages_per_chapter();
+    // Values too large are those that come before 0, counted from the first such value.
+    let too_large = (coding.value_mask + 1).saturating_sub(count.into());
+    let mut lists = header.lists();
+    let next = || {
+        let list = lists.next().filter(|_| is_sound.get())?;
+        let Ok(view) = header.list(page, list, coding) else {
+            is_sound.set(false);
+            return None;
+        };
+        Some(Walk {
+            start: view.start,
+            end: view.start + u64::from(view.size),
+            place: view.start,
+            until: view.start + u64::from(view.size),
+            key: 0,
+            target: u64::from(u32::MAX) + 1,
+            base: count,
+            expired: too_large,
+            slot: view.size as usize,
+        })
+    };
+    walks::run(page, coding, next, |size, stop| {
+        let is_whole = matches!(*stop, Stop::End { offset, .. } if offset as usize == size);
+        is_sound.set(is_sound.get() && is_whole);
+        false
+    });
+    is_sound.get()
 }

@@ -318,4 +318,28 @@ proptest! {
         let result = validate(&header, &page, &geometry);
         prop_assert!(result.as_ref().err().is_none_or(is_expected));
     }
+
+    // Guards the quick validation, of several lists at once, against pages that it takes for sound
+    // and the thorough one does not, and the other way round: with little damage, so that both
+    // answers occur; where some record pages do not exist, and where all do.
+    #[test]
+    fn quick_validation_is_as_strict_as_the_thorough_one(
+        damage in prop::collection::vec((0_u64..8 * 32768, any::<bool>()), 0..4),
+        size in prop::sample::select(vec![MemorySize::MB_256, MemorySize::MB_768]),
+    ) {
+        let geometry = geometry(size);
+        let coding = super::entry_coding(&geometry).unwrap();
+        let mut builder = ChapterIndexBuilder::new(&geometry).unwrap();
+        builder.build(chapter(&geometry).into_iter().take(9000)).unwrap();
+        let mut page = vec![0; 32768];
+        builder.pack_page(NONCE, CHAPTER, 0, true, &mut page).unwrap();
+        let header = IndexPageHeader::parse(&page, NONCE).unwrap();
+        for (bit, value) in damage {
+            let byte = &mut page[(bit / 8) as usize];
+            *byte = *byte & !(1 << (bit % 8)) | u8::from(value) << (bit % 8);
+        }
+        let thorough = read::validate_singly(&header, &page, &geometry, &coding);
+        let quick = read::is_sound(&header, &page, &geometry, &coding);
+        prop_assert_eq!(quick, thorough.is_ok());
+    }
 }
