@@ -18,7 +18,7 @@ use crate::queue::Queue;
 const NAME: &str = "fjall";
 
 /// An open fjall database with one keyspace.
-pub struct Fjall {
+pub(crate) struct Fjall {
     // Before the database, as it must be dropped before it.
     records: Keyspace,
     database: Database,

@@ -19,6 +19,7 @@ mod measure;
 mod memory;
 mod queue;
 mod redb;
+#[cfg(feature = "rocksdb")]
 mod rocksdb;
 pub mod run;
 mod store;

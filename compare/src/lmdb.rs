@@ -22,7 +22,7 @@ use crate::queue::Queue;
 const NAME: &str = "LMDB";
 
 /// An open LMDB environment with one database in it.
-pub struct Lmdb {
+pub(crate) struct Lmdb {
     environment: Env<WithoutTls>,
     records: Database<'static, Bytes, Bytes>,
 }
@@ -102,7 +102,8 @@ impl KeyValue for Lmdb {
 
 fn record_data(bytes: &[u8]) -> Result<RecordData, heed::Error> {
     let found = bytes.len();
-    let bytes = bytes.try_into().map_err(|_| heed::Error::Decoding(ValueLength { found }.into()))?;
+    let bytes =
+        bytes.try_into().map_err(|_| heed::Error::Decoding(ValueLength { found }.into()))?;
     Ok(RecordData::new(bytes))
 }
 

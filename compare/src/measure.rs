@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::ops::ControlFlow;
 
+#[cfg(not(feature = "rocksdb"))]
+use anyhow::bail;
 use anyhow::{Context, Result};
 use uds_bench::{BenchError, IndexMaker, Maker, PhaseName, Plan, Report, run_phases};
 use uds_geometry::{Configuration, ZoneCount};
@@ -13,6 +15,7 @@ use crate::key_value::{KeyValueMaker, Setting};
 use crate::lmdb::Lmdb;
 use crate::memory::anonymous_bytes;
 use crate::redb::Redb;
+#[cfg(feature = "rocksdb")]
 use crate::rocksdb::RocksDb;
 use crate::store::Store;
 use crate::versions;
@@ -48,7 +51,10 @@ pub fn measure(
         }
         Store::Redb => run(&KeyValueMaker::<Redb>::new(setting), plan, &mut watched),
         Store::Lmdb => run(&KeyValueMaker::<Lmdb>::new(setting), plan, &mut watched),
+        #[cfg(feature = "rocksdb")]
         Store::RocksDb => run(&KeyValueMaker::<RocksDb>::new(setting), plan, &mut watched),
+        #[cfg(not(feature = "rocksdb"))]
+        Store::RocksDb => bail!("RocksDB was left out when this was built: build with `rocksdb`"),
         Store::Fjall => run(&KeyValueMaker::<Fjall>::new(setting), plan, &mut watched),
     };
     let report = report.with_context(|| format!("{store} was not measured"))?;

@@ -20,7 +20,7 @@ const NAME: &str = "redb";
 const TABLE: TableDefinition<'_, &[u8; 16], &[u8; 16]> = TableDefinition::new("records");
 
 /// An open redb database.
-pub struct Redb {
+pub(crate) struct Redb {
     database: Database,
     power: Power,
 }

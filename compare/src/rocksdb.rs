@@ -28,7 +28,7 @@ use crate::queue::Queue;
 const NAME: &str = "RocksDB";
 
 /// An open RocksDB database.
-pub struct RocksDb {
+pub(crate) struct RocksDb {
     database: DB,
     without_log: WriteOptions,
 }
@@ -113,7 +113,8 @@ fn record_data(bytes: &[u8]) -> Result<RecordData, StoreError> {
 
 fn options(memory: usize) -> Result<Options, Error> {
     // What has no function of its own in the binding: the memtables are flushed by `close` alone.
-    let mut options = Options::default().get_options_from_string("avoid_flush_during_shutdown=1")?;
+    let mut options =
+        Options::default().get_options_from_string("avoid_flush_during_shutdown=1")?;
     options.create_if_missing(true);
     options.set_compression_type(DBCompressionType::None);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

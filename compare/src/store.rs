@@ -38,6 +38,12 @@ impl Store {
         }
     }
 
+    /// Whether it was built in: RocksDB can be left out.
+    #[must_use]
+    pub const fn is_built_in(self) -> bool {
+        !matches!(self, Self::RocksDb) || cfg!(feature = "rocksdb")
+    }
+
     /// The name of the package whose version says which it is.
     pub(crate) const fn package(self) -> &'static str {
         match self {

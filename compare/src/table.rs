@@ -29,8 +29,14 @@ const ENDINGS: [PhaseName; 3] = [PhaseName::Close, PhaseName::CleanOpen, PhaseNa
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let of = if self.runs == 1 { "one run".into() } else { format!("medians of {}", self.runs) };
-        writeln!(f, "{} records, then {} requests a phase; {of}", grouped(self.records), grouped(self.ops))?;
+        let of =
+            if self.runs == 1 { "one run".into() } else { format!("medians of {}", self.runs) };
+        writeln!(
+            f,
+            "{} records, then {} requests a phase; {of}",
+            grouped(self.records),
+            grouped(self.ops)
+        )?;
         writeln!(f, "caches and write buffers of the others: {}", bytes(self.memory_bytes))?;
         let wall = |phase: &Phase| grouped_ns(phase.wall_ns_per_op);
         let cpu = |phase: &Phase| grouped_ns(phase.cpu_ns_per_op);
@@ -139,8 +145,13 @@ mod tests {
     #[test]
     fn a_column_for_each_store() {
         let stores = Store::ALL.map(measured).to_vec();
-        let comparison =
-            Comparison { records: 20_000_000, ops: 4_000_000, memory_bytes: 240 << 20, runs: 3, stores };
+        let comparison = Comparison {
+            records: 20_000_000,
+            ops: 4_000_000,
+            memory_bytes: 240 << 20,
+            runs: 3,
+            stores,
+        };
         let text = comparison.to_string();
         assert!(text.starts_with("20,000,000 records, then 4,000,000 requests a phase; medians"));
         assert!(text.lines().all(|line| line.len() <= 76), "{text}");
@@ -148,6 +159,8 @@ mod tests {
         assert_eq!(row("fill").split_whitespace().collect::<Vec<_>>()[1..], ["1,235"; 5]);
         assert_eq!(row("of it").split_whitespace().filter(|&cell| cell == "-").count(), 5);
         assert!(row("miss").ends_with('-') && row("written").contains("2048.0 GiB"));
-        assert!(text.contains("wall ns a request") && text.contains("12.3") && text.contains("4.5"));
+        assert!(
+            text.contains("wall ns a request") && text.contains("12.3") && text.contains("4.5")
+        );
     }
 }
