@@ -58,7 +58,7 @@ pub fn measure(
         Store::Fjall => run(&KeyValueMaker::<Fjall>::new(setting), plan, &mut watched),
     };
     let report = report.with_context(|| format!("{store} was not measured"))?;
-    let version = versions::of(store).to_owned();
+    let version = versions::of(store);
     Ok(Measured { store, version, peak_anonymous_bytes: peak, report })
 }
 

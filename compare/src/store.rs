@@ -43,17 +43,6 @@ impl Store {
     pub const fn is_built_in(self) -> bool {
         !matches!(self, Self::RocksDb) || cfg!(feature = "rocksdb")
     }
-
-    /// The name of the package whose version says which it is.
-    pub(crate) const fn package(self) -> &'static str {
-        match self {
-            Self::Uds => "uds-index",
-            Self::Redb => "redb",
-            Self::Lmdb => "lmdb-master-sys",
-            Self::RocksDb => "librocksdb-sys",
-            Self::Fjall => "fjall",
-        }
-    }
 }
 
 impl fmt::Display for Store {

@@ -1,14 +1,25 @@
-//! Which versions are compared: read from the lock file that they were built by.
+//! Which versions are compared: LMDB says it, the others are read from the lock file that they
+//! were built by.
 
 use crate::store::Store;
 
 const LOCK: &str = include_str!("../Cargo.lock");
 
 /// The version of a store.
-pub(crate) fn of(store: Store) -> &'static str {
-    // The crates of the C and C++ stores have the stores' own versions behind a plus sign.
-    let version = of_package(store.package()).unwrap_or("?");
-    version.rsplit_once('+').map_or(version, |(_, own)| own)
+pub(crate) fn of(store: Store) -> String {
+    let package = match store {
+        Store::Lmdb => {
+            let heed::LmdbVersion { major, minor, patch, .. } = heed::lmdb_version();
+            return format!("{major}.{minor}.{patch}");
+        }
+        Store::Uds => "uds-index",
+        Store::Redb => "redb",
+        Store::RocksDb => "librocksdb-sys",
+        Store::Fjall => "fjall",
+    };
+    // The crate of RocksDB has RocksDB's own version behind a plus sign.
+    let version = of_package(package).unwrap_or("?");
+    version.rsplit_once('+').map_or(version, |(_, own)| own).to_owned()
 }
 
 fn of_package(package: &str) -> Option<&'static str> {
