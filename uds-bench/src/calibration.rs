@@ -4,11 +4,11 @@
 //! only be compared with these numbers beside them.
 
 use std::hint::black_box;
-use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
 use crate::median::median;
+use crate::process::thread_cpu_time;
 use crate::workload::mixed;
 
 /// The memory that is read: about that of the volume index of a 256M index, and much more than
@@ -44,9 +44,7 @@ impl Calibration {
         let length = numbers.len() as u64;
         let per_read = |read: &dyn Fn() -> u64| {
             median(&mut std::array::from_fn::<f64, REPEATS, _>(|_| {
-                let begin = Instant::now();
-                black_box(read());
-                begin.elapsed().as_nanos() as f64 / READS as f64
+                nanoseconds_of(read) / READS as f64
             }))
         };
         let independent = || {
@@ -58,9 +56,8 @@ impl Calibration {
             (0..READS).fold(0, |last: u64, turn| numbers[place(last ^ mixed(turn), length)])
         };
         let mut rates = std::array::from_fn::<f64, REPEATS, _>(|_| {
-            let begin = Instant::now();
-            black_box(numbers.iter().fold(0, |sum: u64, &number| sum.wrapping_add(number)));
-            (length * 8) as f64 / begin.elapsed().as_nanos().max(1) as f64
+            let sum = || numbers.iter().fold(0, |sum: u64, &number| sum.wrapping_add(number));
+            (length * 8) as f64 / nanoseconds_of(&sum).max(1.0)
         });
         Self {
             independent_miss_ns: per_read(&independent),
@@ -68,6 +65,14 @@ impl Calibration {
             stream_gb_per_s: median(&mut rates),
         }
     }
+}
+
+/// Processor time of some reading, in nanoseconds: others that have the processor meanwhile say
+/// nothing of the memory.
+fn nanoseconds_of(read: &dyn Fn() -> u64) -> f64 {
+    let begin = thread_cpu_time();
+    black_box(read());
+    thread_cpu_time().saturating_sub(begin).as_nanos() as f64
 }
 
 /// A place in a slice of this length, for a number of 64 random bits.

@@ -154,7 +154,8 @@ impl<B: Send> Run<'_, '_, B> {
             phase: PhaseName::UncleanOpen,
             operation: Operation::Post,
             numbers: Numbers::From(self.plan.fill + self.plan.ops),
-            count: window.recent.div_ceil(2).max(1),
+            // More than a chapter, however few there are: a save is stale after that.
+            count: window.recent + window.recent / 8 + 1,
             wanted: Wanted::None,
         };
         self.carry_out(&subject, &stale)?;

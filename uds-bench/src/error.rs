@@ -9,7 +9,7 @@ use crate::report::PhaseName;
 #[non_exhaustive]
 pub enum BenchError<E: std::error::Error + 'static> {
     /// The store has failed.
-    #[error("phase {phase}: {source}")]
+    #[error("phase {phase} could not be carried out")]
     Store {
         /// When.
         phase: PhaseName,
@@ -17,7 +17,7 @@ pub enum BenchError<E: std::error::Error + 'static> {
         source: E,
     },
     /// The store could not be created.
-    #[error("{source}")]
+    #[error("the store could not be created")]
     Create {
         /// Why.
         source: E,

@@ -1,5 +1,6 @@
 //! The deduplication index as a store under measurement, by its public interface.
 
+use std::fs;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -29,7 +30,7 @@ pub enum IndexTrouble {
     #[error(transparent)]
     Geometry(#[from] GeometryError),
     /// A request of a batch has no answer.
-    #[error("request {place} of a batch has no answer: {source}")]
+    #[error("request {place} of a batch has no answer")]
     Request {
         /// Its place in the batch.
         place: usize,
@@ -98,7 +99,9 @@ impl Maker for IndexMaker {
         let bytes = LayoutSizes::new(&self.configuration.geometry())?.total_bytes();
         let storage = FileOptions::new().sparse(true).create(&self.path, bytes)?;
         let options = CreateOptions { zones: self.zones, ..CreateOptions::default() };
-        let index = Index::create(Arc::new(storage), &self.configuration, &options)?;
+        let index = Index::create(Arc::new(storage), &self.configuration, &options);
+        // Half an index is none: a failed creation leaves no file.
+        let index = index.inspect_err(|_| drop(fs::remove_file(&self.path)))?;
         Ok(IndexSubject { index })
     }
 
@@ -120,7 +123,7 @@ impl Maker for IndexMaker {
     }
 
     fn bytes_on_storage(&self) -> u64 {
-        std::fs::metadata(&self.path).map_or(0, |metadata| metadata.blocks() * 512)
+        fs::metadata(&self.path).map_or(0, |metadata| metadata.blocks() * 512)
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! # Invariants
 //!
-//! 1. Memory is set aside once for all phases; measuring allots none with one caller.
+//! 1. Memory is set aside once for all phases; with one caller, measuring allots none but for the
+//!    times of very many batches.
 //! 2. Between the two readings of the clock there is nothing but the store's work, and for several
 //!    callers the counter by which they share the batches.
 
@@ -17,8 +18,11 @@ use crate::subject::{Operation, Subject};
 use crate::sync::{Barrier, Mutex, PoisonError};
 use crate::workload::{Numbers, record};
 
-/// Batches of a piece for each caller.
-const BATCHES: usize = 64;
+/// Batches of a piece for each caller: enough that callers seldom wait for the last of them, and
+/// few enough that their memory, which counts with the store's, is a MiB and a half.
+const BATCHES: usize = 16;
+/// Batches whose times have room from the beginning: those of 64 indexes of 256M.
+const MAX_TIMES: u64 = 1 << 22;
 
 /// The batches of a piece and the records that they are about.
 pub(crate) struct Piece<B> {
@@ -50,13 +54,13 @@ impl<B: Send> Piece<B> {
     pub(crate) fn new<S: Subject<Batch = B>>(subject: &S, plan: &Plan) -> Self {
         let (batch, callers) = (plan.batch.max(1), plan.callers.max(1));
         let batches = BATCHES * callers;
-        let longest = plan.fill.max(plan.ops).div_ceil(batch as u64);
+        let longest = plan.fill.max(plan.ops).div_ceil(batch as u64).min(MAX_TIMES);
         Self {
             batches: (0..batches).map(|_| subject.batch()).collect(),
             records: Vec::with_capacity(batches * batch),
             batch,
             callers,
-            times: Vec::with_capacity(usize::try_from(longest).unwrap_or(0)),
+            times: Vec::with_capacity(longest as usize),
         }
     }
 

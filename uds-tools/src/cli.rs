@@ -1,5 +1,6 @@
 //! The command line: the arguments of each command and their help, a module each.
 
+mod bench;
 mod completions;
 mod convert;
 mod create;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use self::bench::BenchArgs;
 pub(crate) use self::completions::CompletionsArgs;
 pub(crate) use self::convert::ConvertArgs;
 pub(crate) use self::create::CreateArgs;
@@ -76,6 +78,9 @@ pub(crate) enum Command {
     /// Recover an index that was not closed cleanly, and save it
     #[command(after_help = exit::with_codes(rebuild::HELP))]
     Rebuild(RebuildArgs),
+    /// Measure what requests to an index cost on this machine
+    #[command(after_help = exit::with_codes(bench::HELP))]
+    Bench(BenchArgs),
     /// Print a script that completes the command line in a shell
     #[command(after_help = exit::with_codes(completions::HELP))]
     Completions(CompletionsArgs),

@@ -76,6 +76,13 @@ impl Stop {
         *self.unfinished() = None;
     }
 
+    /// Removes the file that is marked as unfinished, if there is one.
+    pub(crate) fn remove_unfinished(&self) {
+        if let Some(path) = self.unfinished().take() {
+            let _ = fs::remove_file(path);
+        }
+    }
+
     fn unfinished(&self) -> MutexGuard<'_, Option<PathBuf>> {
         self.0.unfinished.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use uds_geometry::Nonce;
+use uds_geometry::{MAX_ZONES, Nonce, ZoneCount};
 
 /// The largest block: the window of the largest index, in blocks of this size, is less than 16 EiB,
 /// which is all that 64 bits count.
@@ -181,6 +181,20 @@ pub(crate) fn parse_nonce(text: &str) -> Result<Nonce> {
     Ok(Nonce::new(nonce))
 }
 
+/// Reads a part of a whole: more than 0, at most 1.
+pub(crate) fn parse_fraction(text: &str) -> Result<f64> {
+    let fraction = text.parse().ok().filter(|fraction| *fraction > 0.0 && *fraction <= 1.0);
+    fraction.with_context(|| {
+        format!("{text:?} is no fraction: give a number above 0 and up to 1, for example 0.25")
+    })
+}
+
+/// Reads a number of zones.
+pub(crate) fn parse_zones(text: &str) -> Result<ZoneCount> {
+    let zones = text.parse().ok().and_then(ZoneCount::new);
+    zones.with_context(|| format!("{text:?} is no number of zones: give 1 to {MAX_ZONES}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,6 +293,21 @@ mod tests {
         assert_eq!(parse_nonce("18446744073709551615").ok(), Some(Nonce::new(u64::MAX)));
         for text in ["", "0x", "-1", "18446744073709551616", "ff"] {
             assert!(parse_nonce(text).is_err(), "{text}");
+        }
+    }
+
+    // Guards the ends of both ranges: a fill of nothing, or of more than everything.
+    #[test]
+    fn fractions_and_zones_have_ends() {
+        for (text, expected) in [("1", 1.0), ("0.25", 0.25), ("1e-3", 0.001)] {
+            assert_eq!(parse_fraction(text).ok(), Some(expected));
+        }
+        for text in ["", "0", "-0.5", "1.01", "nan", "inf", "50%"] {
+            assert!(parse_fraction(text).is_err(), "{text}");
+        }
+        assert_eq!(parse_zones("16").ok(), ZoneCount::new(16));
+        for text in ["", "0", "17", "256", "-1", "x"] {
+            assert!(parse_zones(text).is_err(), "{text}");
         }
     }
 }

@@ -284,3 +284,13 @@ fn a_create_that_is_ended_removes_its_file() {
         );
     }
 }
+
+// Guards gigabytes in a temporary directory that nobody looks at: a benchmark that is stopped
+// leaves no file, and prints no numbers.
+#[test]
+fn an_interrupted_benchmark_leaves_nothing() {
+    let uds = Uds::new();
+    let ran = interrupt(&uds, &["bench", "--format", "json"]);
+    ran.failed(130, &["stopping", "removed", "no numbers"]);
+    assert_eq!(fs::read_dir(uds.directory.path()).unwrap().count(), 0);
+}

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod bad_index;
+mod bench;
 mod convert;
 mod create;
 mod dump;
