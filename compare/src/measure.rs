@@ -45,9 +45,7 @@ pub fn measure(
     let report = match store {
         Store::Uds => {
             let path = setting.folder.join("records.uds");
-            let zones = std::thread::available_parallelism().map_or(1, usize::from);
-            let zones = ZoneCount::for_cores(zones);
-            run(&IndexMaker::new(&path, configuration.clone(), zones), plan, &mut watched)
+            run(&IndexMaker::new(&path, configuration.clone(), ZoneCount::ONE), plan, &mut watched)
         }
         Store::Redb => run(&KeyValueMaker::<Redb>::new(setting), plan, &mut watched),
         Store::Lmdb => run(&KeyValueMaker::<Lmdb>::new(setting), plan, &mut watched),

@@ -70,7 +70,7 @@ impl KeyValue for RocksDb {
         if batch.is_empty() {
             return Ok(());
         }
-        let written = self.database.write_opt(&batch, &self.without_log);
+        let written = self.database.write_opt(batch, &self.without_log);
         written.map_err(StoreError::of(NAME, "write a batch"))
     }
 
