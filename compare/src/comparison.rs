@@ -12,7 +12,8 @@ pub struct Measured {
     pub store: Store,
     /// Its version.
     pub version: String,
-    /// The most memory that no file backs, in bytes, as seen some 60 times in each million requests.
+    /// The most memory that no file backs, in bytes, as seen some 60 times in each million
+    /// requests.
     pub peak_anonymous_bytes: Option<u64>,
     /// All phases.
     #[serde(flatten)]
