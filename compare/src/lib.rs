@@ -1,6 +1,6 @@
 //! The phases of `uds bench` on this index and on four key-value stores, in one run.
 //!
-//! - [`Store`]: which there are; [`measure`]: all phases on one of them, in this process.
+//! - [`Store`]: which there are; [`measure()`]: all phases on one of them, in this process.
 //! - [`Setting`]: what all of them are given. What each is set to beyond that is said at the head
 //!   of its own module: `redb`, `lmdb`, `rocksdb`, `fjall`.
 //! - [`Measured`], [`Comparison`]: what comes out, as JSON and as a table.
