@@ -5,7 +5,7 @@
 
 use std::hint::black_box;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::median::median;
 use crate::process::thread_cpu_time;
@@ -20,7 +20,7 @@ const READS: u64 = 1 << 20;
 const REPEATS: usize = 5;
 
 /// What the memory of the machine costs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
     /// Nanoseconds of a read that misses all caches, where reads do not wait for each other, so
     /// that the processor has several in flight.

@@ -1,10 +1,10 @@
 //! How long batches took.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Percentiles of the time that a batch took from its handing over to its last answer, in
 /// microseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
     /// Half of the batches took no longer.
     pub p50_us: f64,

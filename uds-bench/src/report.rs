@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::calibration::Calibration;
 use crate::latency::Latency;
 
 /// The phases, in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PhaseName {
     /// New names are posted until the window is as full as it is to be.
@@ -61,7 +61,7 @@ impl fmt::Display for PhaseName {
 }
 
 /// What a phase has cost.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Phase {
     /// Which.
     pub name: PhaseName,
@@ -81,7 +81,7 @@ pub struct Phase {
 }
 
 /// A run, or the medians of several.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
     /// All phases, in their order.
     pub phases: Vec<Phase>,
