@@ -18,6 +18,10 @@ use uds_geometry::{
 use super::flush::StaleSegments;
 use crate::IndexError;
 
+/// The most that a flush chapter is kept behind the newest chapter: far more than the values of
+/// entries tell apart, and so little that a tag of 32 bits means the same for as long again.
+const MOST_BEHIND: u64 = 1 << 31;
+
 /// One zone of a sub-index of the volume index.
 #[derive(Debug)]
 pub(crate) struct SubIndexZone {
@@ -115,9 +119,9 @@ impl SubIndexZone {
         list: DeltaListNumber,
         mut chapters: [u64; SEGMENTS],
     ) -> Result<(), IndexError> {
-        // All that is older by more than the values of entries tell apart has expired. So tags of
-        // 32 bits will do.
-        let least = self.low.saturating_sub(self.mask() + 1);
+        // Where `high` is so far ahead, all entries have expired whatever their values say, and
+        // will whatever `low` is next: it may go back when chapters had expired early.
+        let least = self.high.saturating_sub(MOST_BEHIND);
         for chapter in &mut chapters {
             *chapter = least.max(self.high.min(*chapter));
         }

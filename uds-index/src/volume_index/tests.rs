@@ -1,5 +1,6 @@
 //! The volume index: windows, expiry, the memory budget and saves (rows C20 to C22).
 
+mod model;
 mod sparse;
 
 use uds_delta_index::{DeltaStatistics, Insertion};
@@ -351,6 +352,25 @@ fn early_expiry_survives_a_save() {
     for number in 0..number {
         let found = again.get(&name(number));
         assert!(found.is_none_or(|chapter| Some(chapter) >= low), "name {number}: {found:?}");
+    }
+}
+
+// Guards lists that were not looked at for long, when a save is loaded while chapters had expired
+// early: what is long gone must not come back as another chapter when the window grows again.
+#[test]
+fn what_expired_long_ago_does_not_come_back() {
+    let parameters = parameters(1, 8);
+    let name = name_at(3, 5, 0);
+    let mut zones = Zones::new(&parameters, 1);
+    zones.put(&name, 0);
+    zones.open(9);
+    zones.zones[0].non_hook.low = 9;
+    let streams = zones.save();
+    let mut loaded = restore(&streams, 9, &parameters, 1).unwrap();
+    assert!(loaded.save() == streams, "flush chapters must stay lower bounds");
+    for newest in 10..20 {
+        loaded.open(newest);
+        assert_eq!(loaded.get(&name), None, "at {newest}");
     }
 }
 
