@@ -77,7 +77,8 @@ impl SubIndexZone {
         self.set_flush_chapters(list, chapters)
     }
 
-    /// Flushes the lists of some names, where they have to be, side by side.
+    /// Flushes the lists of some names, where they have to be, side by side. Lists of other zones
+    /// are passed over: those that samples would be in, if they were none.
     pub(super) fn flush_stale<'a>(
         &mut self,
         names: impl Iterator<Item = &'a RecordName>,
@@ -86,7 +87,7 @@ impl SubIndexZone {
         stale.clear();
         for name in names {
             let (list, _) = self.parameters.locate(name);
-            if self.flush_chapter(list)? < self.low {
+            if self.flush_chapter(list).is_ok_and(|chapter| chapter < self.low) {
                 self.note_stale(list, &mut stale)?;
             }
         }

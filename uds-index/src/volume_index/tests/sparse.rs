@@ -240,3 +240,33 @@ fn a_wrong_sparse_save_is_refused() {
     let (dense_zones, _) = filled(&dense, 2);
     assert!(restore(&dense_zones.save(), 19, &parameters, 2).is_err());
 }
+
+// Guards what is done ahead for other names against samples, whose lists may be another zone's.
+#[test]
+fn samples_do_not_keep_others_from_being_flushed() {
+    // So many pages that the two parts have not equally many lists.
+    let parameters = sparse(64, 40, 20);
+    let mut zones = Zones::new(&parameters, 2);
+    let key = 7;
+    let stranger = |is_hook, zone| {
+        let names = (0..1000).map(|list| name_in(is_hook, list, key, 0));
+        let mut names = names.filter(|name| {
+            let list = parameters.non_hook.locate(name).0;
+            let zone_of_list = parameters.non_hook.zone_of(list, zone_count(2)).get();
+            let zone_of_name = parameters.zone_of(name, zone_count(2)).get();
+            zone_of_name == zone && (zone_of_list != zone_of_name) == is_hook
+        });
+        names.next().unwrap()
+    };
+    for zone in [0, 1] {
+        let (sample, other) = (stranger(true, zone), stranger(false, zone));
+        zones.open(0);
+        zones.put(&other, 0);
+        zones.open(20);
+        let zone = &mut zones.zones[usize::from(zone)];
+        zone.look_ahead([&sample, &other].into_iter());
+        assert_eq!(zone.statistics().discards, 1);
+        assert_eq!(zone.get(&sample, Some(0)).unwrap().chapter(), None);
+        assert_eq!(zone.get(&other, Some(1)).unwrap().chapter(), None);
+    }
+}
