@@ -120,8 +120,8 @@ impl DeltaZone {
         let mut marks = [Mark::default(); SEGMENTS - 1];
         let mut mark = Mark::default();
         for (segment, slot) in (1..).zip(&mut marks) {
-            // A key of 32 bits is below every boundary that is none itself.
-            let Ok(boundary) = u32::try_from(self.segmentation.boundary(segment)) else { return };
+            // With keys of 32 bits, the last boundary is at three quarters of them.
+            let boundary = self.segmentation.boundary(segment) as u32;
             let Ok(head) = view.seek(mark, boundary) else { return };
             mark = Mark { offset: head.offset, key: head.previous_key() };
             *slot = mark;

@@ -192,6 +192,11 @@ impl VolumeIndexZone {
     /// Begins to look names up, which [`get`](Self::get) ends: together they wait for memory, and
     /// are walked to, much faster than one by one. What was begun before is given up.
     pub(crate) fn look_ahead<'a>(&mut self, names: impl Iterator<Item = &'a RecordName> + Clone) {
+        if let Some(Hooks(hooks)) = &self.hook {
+            let hooks = lock(hooks);
+            let samples = names.clone().filter(|name| self.parameters.hook_of(name).is_some());
+            std::hint::black_box(samples.fold(0, |all, name| all ^ hooks.touch(name)));
+        }
         // Samples are looked for among the other names in vain: they are few, and positions stay
         // simple.
         self.non_hook.look_ahead(names);

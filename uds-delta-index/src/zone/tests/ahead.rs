@@ -7,7 +7,7 @@ use super::*;
 use crate::DeltaError;
 use crate::bits::store;
 
-const LISTS: u32 = 12;
+const LISTS: u32 = 20;
 
 #[derive(Clone, Debug)]
 enum Change {
@@ -65,7 +65,7 @@ fn change(zone: &mut DeltaZone, change: &Change) {
 }
 
 fn key_widths() -> impl Strategy<Value = u32> {
-    prop::sample::select(vec![4_u32, 12, 20, 32])
+    prop::sample::select(vec![0_u32, 1, 2, 3, 12, 18, 20, 31, 32])
 }
 
 /// Keys that entries have, and some that they have not.
@@ -118,11 +118,11 @@ proptest! {
         before in changes(600),
         base in 0_u32..16,
         expired in 0_u64..=16,
-        wanted in prop::collection::btree_set((0..LISTS, 0..SEGMENTS), 0..30),
+        wanted in prop::collection::btree_set((0..LISTS, 0..SEGMENTS), 0..80),
     ) {
         let mut zone = small_zone(key_bits);
         before.iter().for_each(|step| change(&mut zone, step));
-        let segment_of = |key: u32| ((key >> (key_bits - 2)) as usize).min(SEGMENTS - 1);
+        let segment_of = |key: u32| ((key >> key_bits.saturating_sub(2)) as usize).min(SEGMENTS - 1);
         let age = |value: u32| u64::from(value.wrapping_sub(base) & 15);
         let all: Vec<_> = zone.lists().map(|list| contents(&zone, list)).collect();
         let mut segments: Vec<AgingSegment> = wanted
