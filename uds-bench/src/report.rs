@@ -88,7 +88,8 @@ pub struct Phase {
 pub struct Report {
     /// All phases, in their order.
     pub phases: Vec<Phase>,
-    /// The most memory that the process had in the whole run, in bytes. None where the system does not say.
+    /// The most memory that the process had in the whole run, in bytes. None where the system does
+    /// not say.
     pub peak_resident_bytes: Option<u64>,
     /// What the process has handed to the system to be written, in bytes.
     pub bytes_written: Option<u64>,

@@ -92,9 +92,9 @@ impl Lane {
 
 impl DeltaZone {
     /// Drops entries of segments of lists. No list may be among them twice, but with different
-    /// segments, in ascending order and side by side. `keep` is asked with the position of a segment
-    /// and an entry's value, and sees each entry of the segment, perhaps several times, and perhaps
-    /// others of the list.
+    /// segments, in ascending order and side by side. `keep` is asked with the position of a
+    /// segment and an entry's value, and sees each entry of the segment, perhaps several times, and
+    /// perhaps others of the list.
     ///
     /// Where entries went, all cursors of the zone become stale.
     ///
