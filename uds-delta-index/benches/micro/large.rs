@@ -56,9 +56,9 @@ fn filled(list_count: u32, count: u32) -> Lists {
     let mut places = Vec::new();
     while places.len() < count as usize {
         let list = DeltaListNumber::new(random.below(list_count));
-        let entry = zone.entries(list).expect("it is one of the lists");
+        let mut entries = zone.entries(list).expect("it is one of the lists");
         // A key or two may have come twice, so that a list may be shorter.
-        if let Some(entry) = entry.skip(random.below(LENGTH) as usize).next() {
+        if let Some(entry) = entries.nth(random.below(LENGTH) as usize) {
             places.push((list, entry.expect("the lists are sound").key));
         }
     }
