@@ -46,7 +46,7 @@ struct Estimate {
 }
 
 /// Runs the micro-benchmarks of a crate, as the arguments and the environment of the process ask:
-/// see the [crate](crate). The names of all begin with `room` and a dot.
+/// see the [crate]. The names of all begin with `room` and a dot.
 ///
 /// # Panics
 ///

@@ -8,7 +8,7 @@
 //!    without what the caller of [`run_phases`] spends on preparing and on looking at answers:
 //!    what a store does in the background meanwhile counts.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::time::{Duration, Instant};
 
 use crate::calibration::Calibration;
@@ -16,9 +16,7 @@ use crate::error::BenchError;
 use crate::latency::Latency;
 use crate::piece::{Piece, Trouble};
 use crate::plan::Plan;
-use crate::process::{
-    Traffic, cpu_time, forget_peak, peak_resident_bytes, resident_bytes, thread_cpu_time,
-};
+use crate::process::{Peaks, Traffic, cpu_time, resident_bytes, thread_cpu_time};
 use crate::report::{Phase, PhaseName, Report};
 use crate::subject::{Ending, Maker, Operation, Subject, Window};
 use crate::workload::Numbers;
@@ -41,16 +39,16 @@ pub fn run_phases<M: Maker>(
     plan: &Plan,
     progress: &mut Progress<'_>,
 ) -> Result<Report, BenchError<M::Error>> {
-    forget_peak();
+    let peaks = Peaks::new();
     let before = Traffic::now();
     let subject = maker.create().map_err(|source| BenchError::Create { source })?;
     let piece = Piece::new(&subject, plan);
-    let mut run = Run { plan, progress, piece, phases: Vec::new() };
+    let mut run = Run { plan, progress, piece, peaks, phases: Vec::new() };
     run.requests(&subject)?;
     let window = subject.window();
     run.hits(&subject, window)?;
     let subject = run.endings(maker, subject, window)?;
-    let peak = peak_resident_bytes();
+    let peak = run.peaks.of_run();
     let traffic = Traffic::now().zip(before).map(|(now, before)| now.since(before));
     let Run { piece, phases, .. } = run;
     drop(piece);
@@ -90,6 +88,7 @@ struct Run<'a, 'p, B> {
     plan: &'a Plan,
     progress: &'a mut Progress<'p>,
     piece: Piece<B>,
+    peaks: Peaks,
     phases: Vec<Phase>,
 }
 
@@ -126,7 +125,7 @@ impl<B: Send> Run<'_, '_, B> {
         };
         let asks = [
             query(PhaseName::HitSequential, Numbers::Middle(window), old),
-            query(PhaseName::HitRecent, recent(window), Wanted::All),
+            query(PhaseName::HitRecent, Numbers::Random(recent(window)), Wanted::All),
             query(PhaseName::HitRandom, Numbers::Random(window.oldest..window.end), old),
             Ask {
                 phase: PhaseName::PostDuplicate,
@@ -170,6 +169,10 @@ impl<B: Send> Run<'_, '_, B> {
     }
 
     /// Looks up recent names in a store that was opened again.
+    ///
+    /// In a small window recent names reach down to the oldest, and `post-duplicate` has let go the
+    /// chapter by which [`Window::oldest`] errs on the safe side. So only the newer half is asked
+    /// for: what `post-duplicate` has moved, and what is younger than that.
     fn check<S: Subject<Batch = B>>(
         &mut self,
         subject: &S,
@@ -177,10 +180,11 @@ impl<B: Send> Run<'_, '_, B> {
         window: Window,
         wanted: Wanted,
     ) -> Result<(), BenchError<S::Error>> {
+        let Range { start, end } = recent(window);
         let ask = Ask {
             phase,
             operation: Operation::Query,
-            numbers: recent(window),
+            numbers: Numbers::Random(start.max(window.middle())..end),
             count: CHECKED_BATCHES * self.plan.batch as u64,
             wanted,
         };
@@ -194,6 +198,7 @@ impl<B: Send> Run<'_, '_, B> {
         work: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, BenchError<E>> {
         self.tell(phase, 0, 1)?;
+        self.peaks.begin_part();
         let (began, cpu) = (Instant::now(), cpu_time());
         let result = work().map_err(|source| BenchError::Store { phase, source })?;
         let (wall, cpu) = (began.elapsed(), cpu_time().saturating_sub(cpu));
@@ -204,6 +209,7 @@ impl<B: Send> Run<'_, '_, B> {
             cpu_ns_per_op: per_op(cpu, 1),
             found: None,
             latency: None,
+            peak_resident_bytes: self.peaks.of_part(),
             resident_bytes: resident_bytes(),
         });
         Ok(result)
@@ -222,6 +228,7 @@ impl<B: Send> Run<'_, '_, B> {
             cpu_ns_per_op: per_op(spent.cpu, ask.count),
             found: Some(spent.found as f64 / ask.count.max(1) as f64),
             latency: Latency::of(&mut self.piece.times),
+            peak_resident_bytes: self.peaks.of_part(),
             resident_bytes: resident_bytes(),
         });
         Ok(())
@@ -236,6 +243,7 @@ impl<B: Send> Run<'_, '_, B> {
         let phase = ask.phase;
         let failed = |source| BenchError::Store { phase, source };
         self.piece.times.clear();
+        self.peaks.begin_part();
         let (cpu, mut own_cpu) = (cpu_time(), Duration::ZERO);
         let (mut wall, mut found, mut place) = (Duration::ZERO, 0, 0);
         while place < ask.count {
@@ -299,8 +307,8 @@ fn judge<E: std::error::Error>(
     Err(BenchError::WrongAnswers { phase: ask.phase, first, count, found, wanted })
 }
 
-fn recent(window: Window) -> Numbers {
-    Numbers::Random(window.end - window.recent.clamp(1, window.len())..window.end)
+fn recent(window: Window) -> Range<u64> {
+    window.end - window.recent.clamp(1, window.len())..window.end
 }
 
 fn per_op(time: Duration, count: u64) -> f64 {

@@ -78,6 +78,9 @@ pub struct IndexMaker {
 impl IndexMaker {
     /// An index of this configuration, to be made in a file that does not exist yet. The file takes
     /// as much of the disk as is written to it.
+    ///
+    /// A sparse index should have six dense chapters or more: recent names are those of the last
+    /// four that are closed, and all of them must be found.
     #[must_use]
     pub fn new(path: &Path, configuration: Configuration, zones: ZoneCount) -> Self {
         let recovery = RecoveryControl::new();

@@ -71,6 +71,7 @@ fn phase(runs: &[Report], place: usize) -> Phase {
             p999_us: latency(|it| it.p999_us),
             max_us: latency(|it| it.max_us),
         }),
+        peak_resident_bytes: bytes(runs, |run| run.phases[place].peak_resident_bytes),
         resident_bytes: bytes(runs, |run| run.phases[place].resident_bytes),
     }
 }
@@ -103,6 +104,7 @@ mod tests {
             cpu_ns_per_op: 10.0 - number,
             found: Some(0.5),
             latency: Some(latency),
+            peak_resident_bytes: Some(number as u64 * 10),
             resident_bytes: Some(number as u64),
         };
         let close = Phase { name: PhaseName::Close, found: None, latency: None, ..phase.clone() };
@@ -130,6 +132,7 @@ mod tests {
         let fill = it.phase(PhaseName::Fill).unwrap();
         assert_eq!((fill.wall_ns_per_op, fill.cpu_ns_per_op, fill.count), (2.0, 8.0, 1000));
         assert_eq!((fill.found, fill.resident_bytes), (Some(0.5), Some(2)));
+        assert_eq!(fill.peak_resident_bytes, Some(20));
         let latency = fill.latency.unwrap();
         let times = [latency.p50_us, latency.p99_us, latency.p999_us, latency.max_us];
         assert_eq!(times, [2.0, 4.0, 6.0, 8.0]);

@@ -25,14 +25,47 @@ pub(crate) fn resident_bytes() -> Option<u64> {
     status("VmRSS:")
 }
 
-/// The most memory that the process had since it was forgotten last, in bytes.
-pub(crate) fn peak_resident_bytes() -> Option<u64> {
-    status("VmHWM:")
+/// The most memory that the process had: in a whole run, and since a moment in it.
+///
+/// The system keeps one number, the most since it was told to forget, so the run's is put together
+/// from those that were forgotten.
+#[derive(Debug)]
+pub(crate) struct Peaks {
+    /// The most before the last moment.
+    most: Option<u64>,
+    /// Whether what the system says now is about the time since then.
+    is_forgotten: bool,
 }
 
-/// Forgets the peak, where the system permits that; elsewhere it stays that of the whole process.
-pub(crate) fn forget_peak() {
-    let _ = std::fs::write("/proc/self/clear_refs", "5");
+impl Peaks {
+    /// A run begins. What the process had before does not count, where the system permits to
+    /// forget it.
+    pub(crate) fn new() -> Self {
+        Self { most: None, is_forgotten: forget_peak() }
+    }
+
+    /// A part of the run begins.
+    pub(crate) fn begin_part(&mut self) {
+        self.most = self.of_run();
+        self.is_forgotten = forget_peak();
+    }
+
+    /// The most since the last part began, in bytes. None where the system does not say.
+    pub(crate) fn of_part(&self) -> Option<u64> {
+        status("VmHWM:").filter(|_| self.is_forgotten)
+    }
+
+    /// The most in the run, in bytes; where the system does not forget, that of the whole process.
+    /// None where the system does not say.
+    pub(crate) fn of_run(&self) -> Option<u64> {
+        self.most.max(status("VmHWM:"))
+    }
+}
+
+/// Has the system forget the most memory that the process had, and says whether it does: it may
+/// have been built without this, or forbid it.
+fn forget_peak() -> bool {
+    std::fs::write("/proc/self/clear_refs", "5").is_ok()
 }
 
 fn status(what: &str) -> Option<u64> {
@@ -101,6 +134,27 @@ mod tests {
         let later = Traffic { read: 5, ..parsed };
         assert_eq!(later.since(parsed).read, 4);
         assert_eq!(number_after("VmHWM:\t  1234 kB\n", "VmHWM:"), Some(1234));
+    }
+
+    // Guards against the peak of one phase that is told as that of the next, and against one that
+    // is lost from the whole.
+    #[test]
+    fn each_part_has_its_own_peak() {
+        const LARGE: usize = 64 << 20;
+        let mut peaks = Peaks::new();
+        if !peaks.is_forgotten {
+            assert_eq!(peaks.of_part(), None);
+            return;
+        }
+        let peak = |peaks: &Peaks| peaks.of_part().unwrap() as usize;
+        // Other tests of the process have memory, too, but less.
+        let before = peak(&peaks);
+        drop(std::hint::black_box(vec![1_u8; LARGE]));
+        let large = peak(&peaks);
+        assert!(large >= before + LARGE / 2, "{before} {large}");
+        peaks.begin_part();
+        assert!(peak(&peaks) <= large - LARGE / 2, "{large} {}", peak(&peaks));
+        assert!(peaks.of_run().unwrap() as usize >= large);
     }
 
     // Guards against a clock that stands still, which would make everything free.

@@ -76,6 +76,9 @@ pub struct Phase {
     pub found: Option<f64>,
     /// How long the batches took. None for closing and opening.
     pub latency: Option<Latency>,
+    /// The most memory that the process had meanwhile, in bytes. None where the system does not
+    /// say, or says it of the whole run only.
+    pub peak_resident_bytes: Option<u64>,
     /// Memory that the process has at the end, in bytes. None where the system does not say.
     pub resident_bytes: Option<u64>,
 }
@@ -85,7 +88,8 @@ pub struct Phase {
 pub struct Report {
     /// All phases, in their order.
     pub phases: Vec<Phase>,
-    /// The most memory that the process had, in bytes. None where the system does not say.
+    /// The most memory that the process had in the whole run, in bytes. None where the system does
+    /// not say.
     pub peak_resident_bytes: Option<u64>,
     /// What the process has handed to the system to be written, in bytes.
     pub bytes_written: Option<u64>,

@@ -7,8 +7,8 @@
 //! - [`Storage`] is the only way to the operating system: [`FileStorage`] for files and block
 //!   devices, [`MemoryStorage`], [`CountingStorage`], and the simulated disk of [`sim`] for tests.
 //! - [`Volume::find_record`] looks a name up and waits for what must be read. Zones that have
-//!   better things to do use a [`Searcher`], which reads only what is at hand, and let [`Readers`] do
-//!   the waiting.
+//!   better things to do use a [`Searcher`], which reads only what is at hand, and let [`Readers`]
+//!   do the waiting.
 //! - [`RecordPageEncoder`], [`search_record_page`] and [`records_of_page`] make and read record
 //!   pages, [`RadixSorter`] sorts their records.
 //! - [`IndexPageMap`] knows which index page of a chapter to look at.

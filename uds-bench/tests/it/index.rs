@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use uds_bench::{BenchError, IndexMaker, PhaseName, Plan, run_phases};
-use uds_geometry::{Configuration, ZoneCount};
+use uds_geometry::{Configuration, CustomConfiguration, ZoneCount};
 
 // Guards the workload against an index whose window is full many times over, in which names are
 // forgotten while others are looked up, with chapters that several callers and zones fill.
@@ -12,7 +12,16 @@ fn a_window_that_moves_is_followed() {
     for (zones, callers, sparse) in [(1, 1, false), (3, 4, false), (1, 1, true), (2, 3, true)] {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("index");
-        let configuration = Configuration::tiny(sparse);
+        // The tiny sparse configuration has but one dense chapter beside the open one.
+        let custom = CustomConfiguration {
+            record_pages_per_chapter: 8,
+            chapters_per_volume: 40,
+            sparse_chapters_per_volume: 30,
+            sample_rate: 32,
+            ..CustomConfiguration::default()
+        };
+        let tiny = Configuration::tiny(false);
+        let configuration = if sparse { Configuration::custom(&custom).unwrap() } else { tiny };
         let window = configuration.geometry().records_per_volume();
         let maker = IndexMaker::new(&path, configuration, ZoneCount::new(zones).unwrap());
         let plan = Plan { callers, sparse, ..Plan::new(2 * window, window / 4) };

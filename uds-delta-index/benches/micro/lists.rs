@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use uds_bench_support::{Digest, Random, Suite};
-use uds_delta_index::{DeltaZone, ZoneConfiguration};
+use uds_delta_index::{Cursor, DeltaZone, ZoneConfiguration};
 use uds_geometry::{
     DeltaCoding, DeltaKey, DeltaListNumber, RecordName, VOLUME_INDEX_MEAN_DELTA as MEAN_DELTA,
 };
@@ -17,15 +17,15 @@ pub(crate) const LENGTHS: [u32; 4] = [4, 64, 256, 2700];
 /// Bits of a value in a 256M index.
 const VALUE_BITS: u32 = 10;
 
-/// Look-ups whose lists are touched together.
-const BATCH: usize = 64;
+/// Look-ups, or segments of lists, that are dealt with together.
+pub(crate) const BATCH: usize = 64;
 
-type Place = (DeltaListNumber, DeltaKey);
+pub(crate) type Place = (DeltaListNumber, DeltaKey);
 
 /// A zone full of lists, and places to work on.
-struct Lists {
-    zone: DeltaZone,
-    places: Vec<Place>,
+pub(crate) struct Lists {
+    pub(crate) zone: DeltaZone,
+    pub(crate) places: Vec<Place>,
 }
 
 pub(crate) fn benchmarks(suite: &mut Suite, length: u32) {
@@ -53,16 +53,8 @@ impl Lists {
     /// Lists of `length` entries each, and `count` places of entries, or between them.
     fn full(entries: u32, length: u32, count: u32, of_entries: bool) -> Self {
         let list_count = (entries / length).max(1);
-        let keys = MEAN_DELTA * length;
-        let mut zone = DeltaZone::new(&ZoneConfiguration {
-            first_list: DeltaListNumber::new(0),
-            list_count,
-            memory_bytes: (entries as usize * 8).next_multiple_of(65536),
-            coding: DeltaCoding::new(MEAN_DELTA).expect("it is the mean of all volume indexes"),
-            value_bits: VALUE_BITS,
-            key_bits: 20,
-        })
-        .expect("there is memory");
+        let keys = Self::keys(length);
+        let mut zone = empty_zone(list_count, entries);
         let mut random = Random::new(length.into());
         let mut taken = HashSet::new();
         let mut all: Vec<Place> = Vec::new();
@@ -91,13 +83,18 @@ impl Lists {
         Self { zone, places }
     }
 
-    fn find(&mut self) -> u64 {
+    /// Keys in the lists are below this.
+    pub(crate) const fn keys(length: u32) -> u32 {
+        MEAN_DELTA * length
+    }
+
+    pub(crate) fn find(&mut self) -> u64 {
         let mut digest = Digest::new();
         self.places.iter().for_each(|&place| look_up(&mut self.zone, place, &mut digest));
         digest.finish()
     }
 
-    fn find_touched(&mut self) -> u64 {
+    pub(crate) fn find_touched(&mut self) -> u64 {
         let mut digest = Digest::new();
         for batch in self.places.chunks(BATCH) {
             let touched =
@@ -105,6 +102,21 @@ impl Lists {
             // What lies there is known to the zone alone: it must be loaded, and does not count.
             std::hint::black_box(touched);
             batch.iter().for_each(|&place| look_up(&mut self.zone, place, &mut digest));
+        }
+        digest.finish()
+    }
+
+    pub(crate) fn find_ahead(&mut self) -> u64 {
+        let mut digest = Digest::new();
+        for batch in self.places.chunks(BATCH) {
+            let touched =
+                batch.iter().fold(0, |all, &(list, key)| all ^ self.zone.touch(list, key));
+            std::hint::black_box(touched);
+            self.zone.look_ahead(batch.iter().copied().map(Some));
+            for (position, &(list, key)) in batch.iter().enumerate() {
+                let found = self.zone.find_ahead(position, list, key, &RecordName::default());
+                add(&self.zone, &found.expect("the lists are sound"), key, &mut digest);
+            }
         }
         digest.finish()
     }
@@ -133,18 +145,36 @@ impl Lists {
     }
 }
 
-fn find(zone: &mut DeltaZone, (list, key): Place) -> uds_delta_index::Cursor {
+/// A zone with room for lists of so many entries together.
+pub(crate) fn empty_zone(list_count: u32, entries: u32) -> DeltaZone {
+    DeltaZone::new(&ZoneConfiguration {
+        first_list: DeltaListNumber::new(0),
+        list_count,
+        memory_bytes: (entries as usize * 8).next_multiple_of(65536),
+        coding: DeltaCoding::new(MEAN_DELTA).expect("it is the mean of all volume indexes"),
+        value_bits: VALUE_BITS,
+        key_bits: 20,
+    })
+    .expect("there is memory")
+}
+
+fn find(zone: &mut DeltaZone, (list, key): Place) -> Cursor {
     zone.find(list, key, &RecordName::default()).expect("the lists are sound")
 }
 
 fn look_up(zone: &mut DeltaZone, place: Place, digest: &mut Digest) {
     let cursor = find(zone, place);
-    let value = zone.value(&cursor).map_or(u64::MAX, u64::from);
-    digest.add(value << 1 | u64::from(cursor.matches(place.1)));
+    add(zone, &cursor, place.1, digest);
+}
+
+/// Adds what was found for a key.
+fn add(zone: &DeltaZone, cursor: &Cursor, key: DeltaKey, digest: &mut Digest) {
+    let value = zone.value(cursor).map_or(u64::MAX, u64::from);
+    digest.add(value << 1 | u64::from(cursor.matches(key)));
 }
 
 /// Inserts an entry, and says how that went, and between which neighbours.
-fn put(zone: &mut DeltaZone, place: Place) -> u64 {
+pub(crate) fn put(zone: &mut DeltaZone, place: Place) -> u64 {
     let (_, key) = place;
     let mut cursor = find(zone, place);
     let after = u64::from(cursor.key().get());

@@ -2,6 +2,7 @@
 //! the index of a chapter.
 
 mod chapter;
+mod large;
 mod lists;
 
 fn main() {
@@ -9,6 +10,7 @@ fn main() {
         for length in lists::LENGTHS {
             lists::benchmarks(suite, length);
         }
+        large::benchmarks(suite);
         chapter::benchmarks(suite);
     });
 }

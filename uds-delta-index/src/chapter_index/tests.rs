@@ -328,7 +328,7 @@ proptest! {
         size in prop::sample::select(vec![MemorySize::MB_256, MemorySize::MB_768]),
     ) {
         let geometry = geometry(size);
-        let coding = super::entry_coding(&geometry).unwrap();
+        let coding = entry_coding(&geometry).unwrap();
         let mut builder = ChapterIndexBuilder::new(&geometry).unwrap();
         builder.build(chapter(&geometry).into_iter().take(9000)).unwrap();
         let mut page = vec![0; 32768];

@@ -40,6 +40,14 @@ struct Head {
     position: Option<Position>,
 }
 
+impl Head {
+    fn of(place: Option<(DeltaListNumber, DeltaKey)>) -> Self {
+        let none = (DeltaListNumber::new(u32::MAX), DeltaKey::new(0));
+        let (list, key) = place.unwrap_or(none);
+        Self { list, key, position: None }
+    }
+}
+
 impl Ahead {
     /// Notes that a list has changed.
     #[inline]
@@ -62,14 +70,17 @@ impl DeltaZone {
     /// Begins with many look-ups, which [`find_ahead`](Self::find_ahead) ends: that is how to be
     /// fast in an index that is much larger than the processor's caches.
     ///
-    /// The lists should have been [touched](Self::touch) before. Those that the zone does not have
-    /// are passed over. The zone keeps what it finds until the
+    /// The lists should have been [touched](Self::touch) before. `None`, and lists that the zone does
+    /// not have, are passed over. The zone keeps what it finds until the
     /// next call.
-    pub fn look_ahead(&mut self, sought: impl Iterator<Item = (DeltaListNumber, DeltaKey)>) {
+    pub fn look_ahead(
+        &mut self,
+        sought: impl Iterator<Item = Option<(DeltaListNumber, DeltaKey)>>,
+    ) {
         let mut ahead = std::mem::take(&mut self.ahead);
         ahead.changed = [0; CHANGED_WORDS];
         ahead.heads.clear();
-        ahead.heads.extend(sought.map(|(list, key)| Head { list, key, position: None }));
+        ahead.heads.extend(sought.map(Head::of));
         self.walk_all(&mut ahead.heads);
         self.ahead = ahead;
     }

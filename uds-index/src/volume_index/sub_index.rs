@@ -219,14 +219,19 @@ impl SubIndexZone {
     }
 
     /// Begins to look names up, which [`get`](Self::get) ends: together they wait for memory, and
-    /// are walked to, much faster than one by one.
-    pub(super) fn look_ahead<'a>(&mut self, names: impl Iterator<Item = &'a RecordName> + Clone) {
-        let touched = names.clone().fold(0, |all, name| all ^ self.touch(name));
+    /// are walked to, much faster than one by one. `None` stands for a name that is not looked up
+    /// here, so that positions are those of the caller's batch.
+    pub(super) fn look_ahead<'a>(
+        &mut self,
+        names: impl Iterator<Item = Option<&'a RecordName>> + Clone,
+    ) {
+        let own = names.clone().flatten();
+        let touched = own.clone().fold(0, |all, name| all ^ self.touch(name));
         std::hint::black_box(touched);
         // If a list is damaged, the look-up itself will say so.
-        let _ = self.flush_stale(names.clone());
+        let _ = self.flush_stale(own);
         let parameters = &self.parameters;
-        self.lists.look_ahead(names.map(|name| parameters.locate(name)));
+        self.lists.look_ahead(names.map(|name| name.map(|name| parameters.locate(name))));
     }
 
     /// Looks `name` up (specification, section 9.4), which was the one at `ahead` among those of

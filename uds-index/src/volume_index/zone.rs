@@ -197,9 +197,9 @@ impl VolumeIndexZone {
             let samples = names.clone().filter(|name| self.parameters.hook_of(name).is_some());
             std::hint::black_box(samples.fold(0, |all, name| all ^ hooks.touch(name)));
         }
-        // Samples are looked for among the other names in vain: they are few, and positions stay
-        // simple.
-        self.non_hook.look_ahead(names);
+        let parameters = &self.parameters;
+        let others = names.map(|name| parameters.hook_of(name).is_none().then_some(name));
+        self.non_hook.look_ahead(others);
     }
 
     /// Looks `name` up (specification, section 9.4), which was the one at `ahead` among those of

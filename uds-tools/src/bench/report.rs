@@ -101,7 +101,7 @@ impl Report {
                 units::count(phase.wall_ns_per_op.round() as u64),
                 units::count(phase.cpu_ns_per_op.round() as u64),
                 found(phase),
-                mebibytes(phase.resident_bytes)
+                mebibytes(phase.peak_resident_bytes)
             )?;
         }
         Ok(())
@@ -135,7 +135,7 @@ impl Report {
                 phase.wall_ns_per_op / 1e9,
                 phase.cpu_ns_per_op / 1e9,
                 "",
-                mebibytes(phase.resident_bytes)
+                mebibytes(phase.peak_resident_bytes)
             )?;
         }
         Ok(())

@@ -81,7 +81,9 @@ fn all_phases_are_measured_in_order() {
             assert!(time("p50_us") > 0.0 && time("p50_us") <= time("p99_us"), "{phase}");
             assert!(time("p999_us") <= time("max_us"), "{phase}");
         }
+        let most = json["peak_resident_bytes"].as_u64();
         for phase in phases {
+            assert!(phase["peak_resident_bytes"].as_u64() <= most, "{phase}");
             assert!(phase["wall_ns_per_op"].as_f64().unwrap() > 0.0, "{phase}");
             assert!(phase["cpu_ns_per_op"].as_f64().unwrap() > 0.0, "{phase}");
         }

@@ -21,13 +21,13 @@ struct Chapter {
     scratch: ChapterScratch,
 }
 
-/// All pages are cached: nothing is read.
+/// All pages are cached, or at hand: no reader is asked.
 #[derive(Debug)]
-struct NothingIsRead;
+pub(crate) struct NothingIsRead;
 
 impl ReadCompletion for NothingIsRead {
     fn finished(&self, reads: &mut Vec<FinishedRead>) {
-        panic!("{reads:?} were read, although all pages are cached");
+        panic!("{reads:?} were read by a reader");
     }
 }
 

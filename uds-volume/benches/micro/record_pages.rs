@@ -1,8 +1,8 @@
 //! Record pages: writing and searching as many as a chapter of a 256M index has.
 
 use uds_bench_support::{Digest, Suite, name, records};
-use uds_geometry::{RECORD_BYTES, Record, RecordName};
-use uds_volume::{RecordPageEncoder, search_record_page};
+use uds_geometry::{RECORD_BYTES, Record, RecordData, RecordName};
+use uds_volume::{RecordPageEncoder, search_record_page, search_record_page_with};
 
 const RECORDS: usize = 1024;
 const PAGE_BYTES: usize = RECORDS * RECORD_BYTES;
@@ -26,9 +26,20 @@ pub(crate) fn benchmarks(suite: &mut Suite) {
         pages.chunks(RECORD_BYTES).for_each(|record| digest.add(word(record)));
         digest.finish()
     });
-    suite.bench("record-page.search-hit", count, || Pages::new(count, 0), Pages::search);
-    // Names that no page has.
-    suite.bench("record-page.search-miss", count, || Pages::new(count, 1 << 32), Pages::search);
+    searches(suite, "search", count, search_record_page);
+    // Its last resort, down the tree of a page.
+    searches(suite, "walk", count, |page, name| search_record_page_with(page, name, |_| ()));
+}
+
+/// Look-ups of names by a way to search a page: of those on it, and of those on no page.
+fn searches<S>(suite: &mut Suite, way: &str, count: u32, search: S)
+where
+    S: Fn(&[u8], &RecordName) -> Option<RecordData>,
+{
+    for (what, first) in [("hit", 0), ("miss", 1 << 32)] {
+        let setup = || Pages::new(count, first);
+        suite.bench(&format!("record-page.{way}-{what}"), count, setup, |it| it.search(&search));
+    }
 }
 
 fn encode(encoder: &mut RecordPageEncoder, records: &[Record], pages: &mut [u8]) {
@@ -49,11 +60,11 @@ impl Pages {
         Self { pages, names: (first..first + u64::from(count)).map(name).collect() }
     }
 
-    fn search(&mut self) -> u64 {
+    fn search(&mut self, search: impl Fn(&[u8], &RecordName) -> Option<RecordData>) -> u64 {
         let mut digest = Digest::new();
         for (page, names) in self.pages.chunks(PAGE_BYTES).zip(self.names.chunks(RECORDS)) {
             for name in names {
-                let found = search_record_page(page, name);
+                let found = search(page, name);
                 let data = found.map_or([0xff; 16], |data| *data.as_bytes());
                 digest.add(u128::from_le_bytes(data) as u64);
             }

@@ -56,9 +56,10 @@ impl Searcher {
 
     /// Looks a name up in a chapter.
     ///
-    /// Where that takes a page that is not cached, nor its parts at hand, the answer is [`Lookup::Queued`], and `token`
-    /// comes back once, with a [`FinishedRead`](super::FinishedRead). `known` is the record page,
-    /// if an earlier look-up for this chapter and name has come back with one.
+    /// Where that takes a page that is not cached, nor its parts at hand, the answer is
+    /// [`Lookup::Queued`], and `token` comes back once, with a
+    /// [`FinishedRead`](super::FinishedRead). `known` is the record page, if an earlier look-up for
+    /// this chapter and name has come back with one.
     ///
     /// # Errors
     ///

@@ -95,7 +95,7 @@ proptest! {
         let places = sought.iter().map(|&(list, key, _)| {
             (DeltaListNumber::new(list), DeltaKey::new(key))
         });
-        zone.look_ahead(places.clone());
+        zone.look_ahead(places.clone().map(Some));
         between.iter().for_each(|step| change(&mut zone, step));
         for (position, ((list, key), &(.., number))) in places.zip(&sought).enumerate() {
             let expected = zone.find(list, key, &name(number));
@@ -171,7 +171,7 @@ proptest! {
         let places = sought.iter().map(|&(list, key, _)| {
             (DeltaListNumber::new(list), DeltaKey::new(key))
         });
-        zone.look_ahead(places.clone());
+        zone.look_ahead(places.clone().map(Some));
         for (position, (list, key)) in places.enumerate() {
             let expected = zone.find(list, key, &name(0));
             let found = zone.find_ahead(position, list, key, &name(0));
