@@ -290,7 +290,7 @@ impl DeltaZone {
     }
 
     /// The tags of a list: all 0 in a new zone, and of a list that was laid out anew by a
-    /// restoration or by [`regroup`].
+    /// restoration or by [`regroup()`].
     ///
     /// # Errors
     ///

@@ -1,9 +1,9 @@
 //! The benchmarks of all crates: measured on request, run tiny by the gate.
 //!
 //! There are two kinds. The bench targets `micro`, one beside each crate, measure small things by
-//! criterion and print a [line](line) for each, with a hash of what was computed. All other bench
-//! targets, the *programs*, work on a whole index, check every answer themselves, and print what
-//! they like. Both are tiny where `UDS_BENCH_TINY` is set: so the gate sees that they still
+//! criterion and print a [line](mod@line) for each, with a hash of what was computed. All other
+//! bench targets, the *programs*, work on a whole index, check every answer themselves, and print
+//! what they like. Both are tiny where `UDS_BENCH_TINY` is set: so the gate sees that they still
 //! compile, run, and compute what they did.
 
 mod build;
