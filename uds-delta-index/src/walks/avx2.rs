@@ -151,9 +151,9 @@ impl Four {
     #[inline]
     #[target_feature(enable = "avx2")]
     unsafe fn step(&mut self, shared: &Shared<'_>) -> u32 {
-        // SAFETY: the caller vouches for AVX2. The gather reads eight bytes at each byte number that
-        // `can_load` admits: these are at least 0, because a place is a number of 64 bits shifted
-        // right, and below `byte_limit`, which leaves eight bytes to the end of `memory`.
+        // SAFETY: the caller vouches for AVX2. The gather reads eight bytes at each byte number
+        // that `can_load` admits: these are at least 0, because a place is a number of 64 bits
+        // shifted right, and below `byte_limit`, which leaves eight bytes to the end of `memory`.
         unsafe {
             let byte = _mm256_srli_epi64::<3>(self.place);
             let is_within = _mm256_cmpgt_epi64(shared.byte_limit, byte);

@@ -70,9 +70,8 @@ impl DeltaZone {
     /// Begins with many look-ups, which [`find_ahead`](Self::find_ahead) ends: that is how to be
     /// fast in an index that is much larger than the processor's caches.
     ///
-    /// The lists should have been [touched](Self::touch) before. `None`, and lists that the zone does
-    /// not have, are passed over. The zone keeps what it finds until the
-    /// next call.
+    /// The lists should have been [touched](Self::touch) before. `None`, and lists that the zone
+    /// does not have, are passed over. The zone keeps what it finds until the next call.
     pub fn look_ahead(
         &mut self,
         sought: impl Iterator<Item = Option<(DeltaListNumber, DeltaKey)>>,

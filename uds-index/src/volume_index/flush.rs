@@ -150,8 +150,9 @@ impl SubIndexZone {
         Expiry { base, mask, expired: self.low.saturating_sub(base).min(mask + 1), oldest: mask }
     }
 
-    /// The oldest chapter of the entries that were kept. Where none was, the last chapter that their
-    /// values could have stood for, or the newest one: whatever is put from now on is of that one.
+    /// The oldest chapter of the entries that were kept. Where none was, the last chapter that
+    /// their values could have stood for, or the newest one: whatever is put from now on is of
+    /// that one.
     fn oldest_kept(&self, expiry: &Expiry) -> u64 {
         self.oldest_of(expiry.base as u32, expiry.oldest as u32)
     }

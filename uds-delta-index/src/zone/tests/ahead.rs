@@ -122,7 +122,8 @@ proptest! {
     ) {
         let mut zone = small_zone(key_bits);
         before.iter().for_each(|step| change(&mut zone, step));
-        let segment_of = |key: u32| ((key >> key_bits.saturating_sub(2)) as usize).min(SEGMENTS - 1);
+        let shift = key_bits.saturating_sub(2);
+        let segment_of = |key: u32| ((key >> shift) as usize).min(SEGMENTS - 1);
         let age = |value: u32| u64::from(value.wrapping_sub(base) & 15);
         let all: Vec<_> = zone.lists().map(|list| contents(&zone, list)).collect();
         let mut segments: Vec<AgingSegment> = wanted
