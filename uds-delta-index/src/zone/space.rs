@@ -12,6 +12,7 @@
 //! 2. Re-spacing keeps the place of each list's first bit within its byte, so that lists move as
 //!    bytes. Neighbours may share a byte before it, and do not after it.
 
+use std::cmp::Ordering;
 use std::ops::RangeInclusive;
 
 use super::{DeltaZone, GUARD_BYTES, MAX_LIST_BITS};
@@ -28,16 +29,6 @@ const LAST_REACH: usize = 2048;
 enum Side {
     Front,
     Back,
-}
-
-/// The side that the reference moves: the smaller, and on a tie the one with more room.
-fn side_to_move(before: u64, after: u64, free_before: u64, free_after: u64) -> Side {
-    match before.cmp(&after) {
-        std::cmp::Ordering::Less => Side::Front,
-        std::cmp::Ordering::Greater => Side::Back,
-        std::cmp::Ordering::Equal if free_before > free_after => Side::Front,
-        std::cmp::Ordering::Equal => Side::Back,
-    }
 }
 
 /// Bytes to keep free before a list when lists are re-spaced.
@@ -59,12 +50,9 @@ impl DeltaZone {
         }
         let before = u64::from(offset);
         let after = size - before;
-        let (free_before, free_after) = self.gaps(index);
-        let side = match (growth <= free_before, growth <= free_after) {
-            (true, true) => side_to_move(before, after, free_before, free_after),
-            (true, false) => Side::Front,
-            (false, true) => Side::Back,
-            (false, false) => {
+        let side = match self.side_with_room(index, before, after, growth) {
+            Some(side) => side,
+            None => {
                 let (side, grown) =
                     if before < after { (Side::Front, index) } else { (Side::Back, index + 1) };
                 if !self.extend(Growth { index: grown, bytes: growth.div_ceil(8) }) {
@@ -97,8 +85,7 @@ impl DeltaZone {
         let shrinkage = u64::from(shrinkage);
         let before = u64::from(offset);
         let after = u64::from(self.headers[index].size) - before - shrinkage;
-        let (free_before, free_after) = self.gaps(index);
-        match side_to_move(before, after, free_before, free_after) {
+        match self.side_to_move(index, before, after) {
             Side::Front => {
                 move_bits(&mut self.memory, start, start + shrinkage, before);
                 self.headers[index].set_start(start + shrinkage);
@@ -112,13 +99,37 @@ impl DeltaZone {
         self.used_bits -= shrinkage;
     }
 
-    /// The free bits before and behind a list.
-    fn gaps(&self, index: usize) -> (u64, u64) {
-        let header = &self.headers[index];
-        (
-            header.start() - self.headers[index - 1].end(),
-            self.headers[index + 1].start() - header.end(),
-        )
+    /// The free bits before a list. Those behind it are in the header of another list, which is
+    /// another wait for memory: so each gap is asked for only where it matters.
+    fn free_before(&self, index: usize) -> u64 {
+        self.headers[index].start() - self.headers[index - 1].end()
+    }
+
+    /// The free bits behind a list.
+    fn free_behind(&self, index: usize) -> u64 {
+        self.headers[index + 1].start() - self.headers[index].end()
+    }
+
+    /// The side that the reference moves: the smaller, and on a tie the one with more room.
+    fn side_to_move(&self, index: usize, before: u64, after: u64) -> Side {
+        match before.cmp(&after) {
+            Ordering::Less => Side::Front,
+            Ordering::Greater => Side::Back,
+            Ordering::Equal if self.free_before(index) > self.free_behind(index) => Side::Front,
+            Ordering::Equal => Side::Back,
+        }
+    }
+
+    /// The side that moves to make room: the one that would move anyway, if there is enough at it,
+    /// or else the other. None where there is enough at neither.
+    fn side_with_room(&self, index: usize, before: u64, after: u64, growth: u64) -> Option<Side> {
+        let has_room = |side: &Side| match side {
+            Side::Front => growth <= self.free_before(index),
+            Side::Back => growth <= self.free_behind(index),
+        };
+        let first = self.side_to_move(index, before, after);
+        let second = if first == Side::Front { Side::Back } else { Side::Front };
+        [first, second].into_iter().find(has_room)
     }
 
     /// Re-spaces lists so that there are `growth.bytes` more bytes before list `growth.index`.
