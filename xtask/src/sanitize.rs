@@ -12,7 +12,8 @@ use crate::workspace::Workspace;
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// Parts of the names of the tests that run under the sanitizers: those with threads.
-const TESTS: [&str; 10] = [
+const TESTS: [&str; 12] = [
+    "ahead",
     "cache",
     "conformance",
     "read_queue",
@@ -23,6 +24,7 @@ const TESTS: [&str; 10] = [
     "sparse",
     "stress",
     "threads",
+    "walks",
 ];
 
 /// The tests that Miri runs: those of the cache's `unsafe` that it can do in a minute.
@@ -115,7 +117,10 @@ fn command(workspace: &Workspace, tool: Tool) -> Cmd {
     let cargo = if tool == Tool::Thread { cargo.args(["-Zbuild-std"]) } else { cargo };
     let flag = if tool == Tool::Thread { "thread" } else { "address" };
     cargo
-        .args(["--package", "uds-volume", "--package", "uds-index", "--lib", "--test", "it"])
+        .args(
+            ["uds-delta-index", "uds-volume", "uds-index"].map(|name| format!("--package={name}")),
+        )
+        .args(["--lib", "--test", "it"])
         .args(["--"])
         .args(TESTS)
         .env("RUSTFLAGS", format!("-Zsanitizer={flag}"))
