@@ -45,6 +45,14 @@ pub(crate) struct Walk {
     pub(crate) slot: usize,
 }
 
+impl Walk {
+    /// A walk along a whole list, from bit `start` to `end`, that stops at nothing.
+    pub(crate) fn along(start: u64, end: u64) -> Self {
+        // No key is as large as that.
+        Self { start, end, place: start, until: end, target: u64::MAX >> 1, ..Self::default() }
+    }
+}
+
 /// Where a walk has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {

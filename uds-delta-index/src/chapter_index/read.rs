@@ -129,16 +129,13 @@ pub(super) fn is_sound(
             is_sound.set(false);
             return None;
         };
+        let end = view.start + u64::from(view.size);
         Some(Walk {
-            start: view.start,
-            end: view.start + u64::from(view.size),
-            place: view.start,
-            until: view.start + u64::from(view.size),
-            key: 0,
             target: u64::from(u32::MAX) + 1,
             base: count,
             expired: too_large,
             slot: view.size as usize,
+            ..Walk::along(view.start, end)
         })
     };
     walks::run(page, coding, next, |size, stop| {

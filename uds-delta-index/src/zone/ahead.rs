@@ -138,20 +138,8 @@ impl DeltaZone {
     #[inline]
     fn walk_to(&self, head: &Head, slot: usize) -> Option<Walk> {
         let index = self.index_of(head.list).ok()?;
-        let mark = self.mark_for(index, head.key.get());
-        let header = &self.headers[index];
-        let (start, end) = (header.start(), header.end());
-        Some(Walk {
-            start,
-            end,
-            place: start + u64::from(mark.offset),
-            until: end,
-            key: mark.key,
-            target: head.key.get().into(),
-            base: 0,
-            expired: 0,
-            slot,
-        })
+        let walk = self.walk_from(index, self.segment_of(head.key));
+        Some(Walk { target: head.key.get().into(), slot, ..walk })
     }
 
     /// Where a walk has ended.

@@ -4,6 +4,7 @@ use uds_geometry::{DeltaKey, DeltaListNumber, RecordName};
 
 use super::{DeltaZone, SEGMENTS};
 use crate::list::{Mark, Position};
+use crate::walks::Walk;
 use crate::{CursorMisuse, DeltaError};
 
 /// A place in a delta list: at an entry, at the end, or before the first entry.
@@ -102,6 +103,15 @@ impl DeltaZone {
     pub(super) fn mark_for(&self, index: usize, key: u32) -> Mark {
         let segmentation = self.segmentation;
         self.headers[index].mark_before(segmentation, segmentation.segment_of(key))
+    }
+
+    /// A walk along a list from the last mark at or before a segment on, that stops at nothing.
+    #[inline]
+    pub(super) fn walk_from(&self, index: usize, segment: usize) -> Walk {
+        let header = &self.headers[index];
+        let Mark { offset, key } = header.mark_before(self.segmentation, segment);
+        let walk = Walk::along(header.start(), header.end());
+        Walk { place: walk.start + u64::from(offset), key, ..walk }
     }
 
     /// Sees to it that a list has good marks. One that is damaged stays without: it is walked from

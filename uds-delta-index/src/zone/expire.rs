@@ -178,23 +178,18 @@ impl DeltaZone {
 
     /// A walk along a segment. None where its list is not marked.
     fn walk_along(&self, segment: &AgingSegment, slot: usize) -> Option<Walk> {
-        let header = &self.headers[self.index_of(segment.list).ok()?];
+        let index = self.index_of(segment.list).ok()?;
+        let header = &self.headers[index];
         if !header.is_marked() {
             return None;
         }
-        let mark = header.mark_before(self.segmentation, segment.segment);
-        let start = header.start();
+        let walk = self.walk_from(index, segment.segment);
         Some(Walk {
-            start,
-            end: header.end(),
-            place: start + u64::from(mark.offset),
-            until: start + u64::from(header.segment_end(segment.segment)),
-            key: mark.key,
-            // No key is that large.
-            target: u64::MAX >> 1,
+            until: walk.start + u64::from(header.segment_end(segment.segment)),
             base: segment.base,
             expired: segment.expired,
             slot,
+            ..walk
         })
     }
 }

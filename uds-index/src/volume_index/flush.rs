@@ -4,7 +4,7 @@
 //! that are begun together are walked side by side.
 
 use uds_delta_index::{AgingSegment, SEGMENTS};
-use uds_geometry::{DeltaListNumber, RecordName};
+use uds_geometry::DeltaListNumber;
 
 use super::sub_index::SubIndexZone;
 use crate::IndexError;
@@ -55,38 +55,21 @@ impl Expiry {
 impl SubIndexZone {
     /// Removes the entries of expired chapters from a list, if there may be any.
     pub(super) fn flush_if_stale(&mut self, list: DeltaListNumber) -> Result<(), IndexError> {
-        if self.flush_chapter(list)? < self.low { self.flush(list) } else { Ok(()) }
+        if self.flush_chapter(list)? < self.low {
+            return self.flush_stale(std::iter::once(list));
+        }
+        Ok(())
     }
 
-    /// Removes the entries of expired chapters from a list, and learns its new flush chapters.
-    fn flush(&mut self, list: DeltaListNumber) -> Result<(), IndexError> {
-        let mut chapters = self.flush_chapters_of(list)?;
-        let base = chapters.iter().copied().min().unwrap_or(self.low);
-        if self.has_mostly_expired(base) {
-            let mut expiry = self.expiry(base);
-            self.lists.retain(list, |value| expiry.is_live(value))?;
-            return self.set_flush_chapters(list, [self.oldest_kept(&expiry); SEGMENTS]);
-        }
-        for (segment, chapter) in chapters.iter_mut().enumerate() {
-            if *chapter < self.low {
-                let mut expiry = self.expiry(base);
-                self.lists.retain_in_segment(list, segment, |value| expiry.is_live(value))?;
-                *chapter = self.oldest_kept(&expiry);
-            }
-        }
-        self.set_flush_chapters(list, chapters)
-    }
-
-    /// Flushes the lists of some names, where they have to be, side by side. Lists of other zones
-    /// are passed over: those that samples would be in, if they were none.
-    pub(super) fn flush_stale<'a>(
+    /// Flushes lists, those of them that have to be, side by side. Lists of other zones are passed
+    /// over.
+    pub(super) fn flush_stale(
         &mut self,
-        names: impl Iterator<Item = &'a RecordName>,
+        lists: impl Iterator<Item = DeltaListNumber>,
     ) -> Result<(), IndexError> {
         let mut stale = std::mem::take(&mut self.stale);
         stale.clear();
-        for name in names {
-            let (list, _) = self.parameters.locate(name);
+        for list in lists {
             if self.flush_chapter(list).is_ok_and(|chapter| chapter < self.low) {
                 self.note_stale(list, &mut stale)?;
             }
@@ -94,6 +77,14 @@ impl SubIndexZone {
         let result = self.flush_together(&mut stale);
         self.stale = stale;
         result
+    }
+
+    /// Removes the entries of expired chapters from a list by writing it anew. None of its entries
+    /// is older than `base`.
+    fn flush_whole(&mut self, list: DeltaListNumber, base: u64) -> Result<(), IndexError> {
+        let mut expiry = self.expiry(base);
+        self.lists.retain(list, |value| expiry.is_live(value))?;
+        self.set_flush_chapters(list, [self.oldest_kept(&expiry); SEGMENTS])
     }
 
     /// Notes which segments of a list have to be flushed, or flushes it where that is better.
@@ -105,7 +96,7 @@ impl SubIndexZone {
         let chapters = self.flush_chapters_of(list)?;
         let base = chapters.iter().copied().min().unwrap_or(self.low);
         if self.has_mostly_expired(base) {
-            return self.flush(list);
+            return self.flush_whole(list, base);
         }
         if stale.lists.iter().any(|other| other.0 == list) {
             return Ok(());

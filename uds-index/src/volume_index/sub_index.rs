@@ -34,6 +34,8 @@ pub(crate) struct SubIndexZone {
     chapter_bits: u64,
     /// Room for what is flushed together.
     pub(super) stale: StaleSegments,
+    /// Room for where names are that are looked up together.
+    places: Vec<Option<(DeltaListNumber, DeltaKey)>>,
 }
 
 /// What a look-up found, and where: an entry, or the place where one would go.
@@ -73,6 +75,7 @@ impl SubIndexZone {
             max_bits: parameters.max_zone_bits(zones),
             chapter_bits: parameters.chapter_zone_bits(zones),
             stale: StaleSegments::default(),
+            places: Vec::new(),
         }
     }
 
@@ -179,7 +182,7 @@ impl SubIndexZone {
     pub(super) fn copy_of_list(&self, list: DeltaListNumber) -> Result<Self, IndexError> {
         let lists = self.lists.copy_of_list(list)?;
         let (parameters, stale) = (self.parameters.clone(), StaleSegments::default());
-        Ok(Self { parameters, lists, stale, ..*self })
+        Ok(Self { parameters, lists, stale, places: Vec::new(), ..*self })
     }
 
     pub(super) fn parameters(&self) -> &SubIndexParameters {
@@ -221,17 +224,17 @@ impl SubIndexZone {
     /// Begins to look names up, which [`get`](Self::get) ends: together they wait for memory, and
     /// are walked to, much faster than one by one. `None` stands for a name that is not looked up
     /// here, so that positions are those of the caller's batch.
-    pub(super) fn look_ahead<'a>(
-        &mut self,
-        names: impl Iterator<Item = Option<&'a RecordName>> + Clone,
-    ) {
-        let own = names.clone().flatten();
-        let touched = own.clone().fold(0, |all, name| all ^ self.touch(name));
+    pub(super) fn look_ahead<'a>(&mut self, names: impl Iterator<Item = Option<&'a RecordName>>) {
+        let mut places = std::mem::take(&mut self.places);
+        places.clear();
+        places.extend(names.map(|name| name.map(|name| self.parameters.locate(name))));
+        let own = places.iter().flatten();
+        let touched = own.clone().fold(0, |all, &(list, key)| all ^ self.lists.touch(list, key));
         std::hint::black_box(touched);
         // If a list is damaged, the look-up itself will say so.
-        let _ = self.flush_stale(own);
-        let parameters = &self.parameters;
-        self.lists.look_ahead(names.map(|name| name.map(|name| parameters.locate(name))));
+        let _ = self.flush_stale(own.map(|&(list, _)| list));
+        self.lists.look_ahead(places.iter().copied());
+        self.places = places;
     }
 
     /// Looks `name` up (specification, section 9.4), which was the one at `ahead` among those of
