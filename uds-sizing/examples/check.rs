@@ -1,9 +1,11 @@
-//! Holds the model against real indexes: `cargo run --release -p uds-sizing --example check [PATH]..`
+//! Holds the model against real indexes:
+//! `cargo run --release -p uds-sizing --example check [PATH]..`
 //!
 //! On generated data with known reuse distances, or on the blocks of all files under the given
-//! paths, each of six sizes of index, dense and sparse, is really filled, scaled down so that the data
-//! is too much for it; and one pass of the model answers for all twelve, once with all names in
-//! its sample and once with few of them. What is printed are percent of the blocks that were found.
+//! paths, each of six sizes of index, dense and sparse, is really filled, scaled down so that the
+//! data is too much for it; and one pass of the model answers for all twelve, once with all names
+//! in its sample and once with few of them. What is printed are percent of the blocks that were
+//! found.
 
 #[path = "../tests/it/real.rs"]
 mod real;

@@ -7,7 +7,8 @@ use uds_geometry::Geometry;
 pub struct Candidate {
     /// Records of a chapter.
     pub(crate) chapter_records: u32,
-    /// Chapters of the window: a name whose chapter is so much older than the open one is forgotten.
+    /// Chapters of the window: a name whose chapter is so much older than the open one is
+    /// forgotten.
     pub(crate) chapters: u32,
     /// How many of them, the newest, are dense: all of a dense index's.
     pub(crate) dense_chapters: u32,

@@ -16,7 +16,8 @@
 //! let mut model = Model::new(&[small])?;
 //! let (mut stream, mut outcomes) = (Stream::default(), Vec::new());
 //! let blocks = [b"one", b"two", b"one", b"one"];
-//! let references = blocks.map(|block| Reference { name: RecordName::of_block(block), bytes: 4096 });
+//! let references =
+//!     blocks.map(|block| Reference { name: RecordName::of_block(block), bytes: 4096 });
 //! model.observe(&mut stream, &references, &mut outcomes);
 //! assert_eq!(outcomes[1], Outcome::New { weight: 1 });
 //! let curve = model.curve();
@@ -33,9 +34,9 @@
 //!   of the window, and one log for each chapter size serves all candidates: the distance that
 //!   decides is counted in records of this log, not in different names.
 //! - A dense index finds a name if its chapter is among the newest so many (section 2.5).
-//! - A sparse index finds a name of an old chapter if it is a sample of the index, or if the chapter's
-//!   index is in the sparse cache, into which the last found samples bring it (section 11.8). See
-//!   the module `sparse` for how that is modelled, and with which error.
+//! - A sparse index finds a name of an old chapter if it is a sample of the index, or if the
+//!   chapter's index is in the sparse cache, into which the last found samples bring it (section
+//!   11.8). See the module `sparse` for how that is modelled, and with which error.
 //! - Sampling by the hash of the name is that of SHARDS (Waldspurger and others, *Efficient MRC
 //!   Construction with SHARDS*, FAST 2015). What is counted are the blocks that are *not* found: of
 //!   a name that comes a million times at once, in the sample or not, that is one.

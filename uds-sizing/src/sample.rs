@@ -17,7 +17,8 @@ pub(crate) const MAX_LOGS: usize = 4;
 pub(crate) struct Entry {
     /// The hash of the name, 0 in a free slot.
     pub(crate) hash: u64,
-    /// The sample of the sparse index that came before it, when it was posted last (its short hash).
+    /// The short hash of the sample of the sparse index that came before it, when it was posted
+    /// last.
     pub(crate) neighbour: u32,
     /// The chapter of its record in each log.
     pub(crate) chapters: [u32; MAX_LOGS],

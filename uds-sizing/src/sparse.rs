@@ -7,14 +7,14 @@
 //!
 //! While all names are in the model's sample, this is done here exactly as the index does it. When
 //! only one name in 2^n is, so are the index's samples, and most duplicates come in runs of which
-//! one or two names are seen: whether the index has met one of its samples in this run before is not.
-//! Each name therefore remembers its *neighbour*, the index's own sample that came before it when it
-//! was posted last. If this very neighbour is among the last samples that its
-//! [`Stream`](crate::Stream) has posted now, it was found, and its chapter, which is the name's, is in
-//! the cache: the name is found, and brings the chapter to the cache of the model as a sample does.
-//! If it is not, the run has met no sample so far, and only an earlier run can have brought the
-//! chapter. Of those, too, only some names are seen: of every 32 / 2^n seen ones (all, from 2^5 on)
-//! one brings its chapter as *likely*, which counts for all but the names of its own run.
+//! one or two names are seen: whether the index has met one of its samples in this run before is
+//! not. Each name therefore remembers its *neighbour*, the index's own sample that came before it
+//! when it was posted last. If this very neighbour is among the last samples that its
+//! [`Stream`](crate::Stream) has posted now, it was found, and its chapter, which is the name's, is
+//! in the cache: the name is found, and brings the chapter to the cache of the model as a sample
+//! does. If it is not, the run has met no sample so far, and only an earlier run can have brought
+//! the chapter. Of those, too, only some names are seen: of every 32 / 2^n seen ones (all, from 2^5
+//! on) one brings its chapter as *likely*, which counts for all but the names of its own run.
 //! Chapters thus come and go at the pace of the real cache.
 //!
 //! One thing is not modelled: the index also finds a name by an older record of it, whose chapter

@@ -1,8 +1,8 @@
 //! Saved models: a pass over more data goes on where the last one ended.
 //!
 //! All numbers are little-endian. A magic number, the candidates, the counters, the logs with the
-//! names of their open chapters, the candidates' misses and caches, the sample, and a checksum of all
-//! of it. The format is of this version of the crate alone: another one refuses it.
+//! names of their open chapters, the candidates' misses and caches, the sample, and a checksum of
+//! all of it. The format is of this version of the crate alone: another one refuses it.
 //!
 //! # Invariants
 //!

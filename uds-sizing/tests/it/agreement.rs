@@ -8,7 +8,7 @@ const SCALE: Scale = Scale { chapter_pages: 16, chapters: 16 };
 const POSTS: usize = 250_000;
 
 fn pattern(name: &str) -> &'static Pattern {
-    PATTERNS.iter().find(|pattern| pattern.name == name).unwrap()
+    PATTERNS.iter().find(|pattern| pattern.name == name).expect("a pattern of this name")
 }
 
 fn shares(names: &[uds_geometry::RecordName], sample_bits: u32) -> Vec<(f64, f64)> {

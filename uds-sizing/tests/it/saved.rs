@@ -22,7 +22,7 @@ fn observe(model: &mut Model, stream: &mut Stream, names: &[RecordName]) {
 
 fn saved(model: &Model) -> Vec<u8> {
     let mut bytes = Vec::new();
-    model.save(&mut bytes).unwrap();
+    model.save(&mut bytes).expect("saved");
     bytes
 }
 
