@@ -3,7 +3,8 @@
 //! | module | part |
 //! |---|---|
 //! | `walk` | finds every file once |
-//! | `source` | reads a file in pieces and chunks |
+//! | `source` | reads a file in pieces |
+//! | `chunker` | how files are cut into blocks or chunks |
 //! | `name` | names blocks, and knows zero ones |
 //! | `worker` | reads, names and posts |
 //! | `pipeline` | the threads and the queue between them |
@@ -11,6 +12,7 @@
 //! | `totals`, `failures` | what was counted, and what could not be read |
 //! | `progress`, `report` | what is shown while it runs, and in the end |
 
+mod chunker;
 mod failures;
 mod name;
 mod pipeline;
@@ -26,6 +28,7 @@ use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 use std::time::Instant;
 
+pub(crate) use chunker::Chunker;
 pub(crate) use name::{BLAKE3_NONCE, BLOCK_BYTES, Naming, is_zero};
 
 use crate::cli::EstimateArgs;
@@ -59,6 +62,7 @@ pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {
     let scan = Scan {
         paths: &arguments.paths,
         naming: arguments.hash,
+        chunker: arguments.chunker,
         threads: arguments.threads.map_or_else(cores, usize::from),
         totals: &totals,
         failures: &failures,
@@ -70,7 +74,8 @@ pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {
     progress.finish();
     // From here on a first Ctrl-C comes too late to be obeyed, and changes nothing.
     let interrupted = stop.is_wished();
-    let mut report = Report::new(&totals, &failures, &target, arguments.hash, interrupted);
+    let how = (arguments.hash, arguments.chunker);
+    let mut report = Report::new(&totals, &failures, &target, how, interrupted);
     let scanned = scanned.map_err(|failure| target.explain(failure));
     let looked_up = target.check_lookups(totals.failed.get());
     // An index that could not answer can perhaps be saved; what it was told before is not lost.

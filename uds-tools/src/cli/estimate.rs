@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, value_parser};
 use uds_geometry::{MemorySize, Nonce};
 
-use crate::estimate::Naming;
+use crate::estimate::{Chunker, Naming};
 use crate::output::Format;
 use crate::units::parse_nonce;
 
@@ -49,6 +49,11 @@ pub(crate) struct EstimateArgs {
     /// How blocks are named: murmur is VDO's way, blake3 resists forgery
     #[arg(long, value_name = "HASH", default_value = "murmur")]
     pub(crate) hash: Naming,
+    /// How files are cut: fixed for blocks of 4 KiB, VDO's, or
+    /// fastcdc:MIN:AVG:MAX for chunks that the content bounds, of so many
+    /// bytes, for example fastcdc:2K:8K:64K
+    #[arg(long, value_name = "CHUNKER", default_value_t = Chunker::Fixed)]
+    pub(crate) chunker: Chunker,
     /// Threads that read and hash, 1 to 1024 [default: one for each core]
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,

@@ -18,9 +18,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::chunker::{BLOCK_PIECE_BYTES, Chunker};
 use super::failures::Failures;
 use super::name::Naming;
-use super::source::{PIECE_BYTES, Piece, Source};
+use super::source::{Piece, Source};
 use super::totals::Totals;
 use super::walk::{Found, Walk};
 use super::worker::{Poster, Worker};
@@ -29,6 +30,8 @@ use crate::stop::Stop;
 
 /// The most pieces of a task.
 const TASK_PIECES: usize = 64;
+/// The bytes with which a task is full.
+const TASK_BYTES: u64 = BLOCK_PIECE_BYTES;
 /// Tasks that wait in the queue at most.
 const QUEUED_TASKS: usize = 64;
 /// How often the watcher is called.
@@ -40,6 +43,7 @@ type Task = Vec<Piece>;
 pub(crate) struct Scan<'a> {
     pub(crate) paths: &'a [PathBuf],
     pub(crate) naming: Naming,
+    pub(crate) chunker: Chunker,
     pub(crate) threads: usize,
     pub(crate) totals: &'a Totals,
     pub(crate) failures: &'a Failures,
@@ -62,8 +66,8 @@ pub(crate) fn run<P: Poster + Send>(
         let workers: Vec<_> = (0..scan.threads.max(1))
             .map(|_| {
                 let (queue, done) = (Arc::clone(&queue), done.clone());
-                let worker =
-                    Worker::new(scan.naming, scan.totals, scan.failures, scan.stop, make_poster());
+                let (how, poster) = ((scan.naming, scan.chunker), make_poster());
+                let worker = Worker::new(how, scan.totals, scan.failures, scan.stop, poster);
                 scope.spawn(move || {
                     let outcome = work(worker, &queue, scan.stop);
                     if outcome.is_err() {
@@ -94,7 +98,7 @@ fn feed(scan: &Scan<'_>, walk: Walk, tasks: &SyncSender<Task>) {
     let mut hand_over = |piece: Piece| {
         task_bytes += piece.range.end - piece.range.start;
         task.push(piece);
-        if task.len() < TASK_PIECES && task_bytes < PIECE_BYTES {
+        if task.len() < TASK_PIECES && task_bytes < TASK_BYTES {
             return ControlFlow::Continue(());
         }
         task_bytes = 0;
@@ -110,7 +114,8 @@ fn feed(scan: &Scan<'_>, walk: Walk, tasks: &SyncSender<Task>) {
         }
         match found {
             Found::File { path, bytes, inode } => {
-                Source::pieces(path, bytes, inode).try_for_each(&mut hand_over)?;
+                let mut pieces = Source::pieces(path, bytes, inode, scan.chunker.piece_bytes());
+                pieces.try_for_each(&mut hand_over)?;
             }
             Found::HardLink => scan.totals.hard_links.add(1),
             Found::Symlink => scan.totals.symlinks.add(1),

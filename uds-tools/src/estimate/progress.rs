@@ -55,7 +55,7 @@ impl Progress {
                 "{wide_bar} {percent}% {binary_bytes_per_sec}, {eta} left, {msg}",
             ));
         }
-        let share = units::share(totals.duplicate.get(), totals.blocks.get());
+        let share = units::share(totals.duplicate_bytes.get(), totals.bytes.get());
         self.bar.set_message(format!("{share} duplicate"));
         self.bar.set_position(totals.bytes.get());
         self.bar.tick();

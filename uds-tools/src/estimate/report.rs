@@ -3,13 +3,15 @@
 //! Savings are counted in whole blocks, because that is what VDO stores: a block that was found
 //! again saves 4 KiB, also the last one of a file, which is padded; but never more is saved than
 //! was read. Zero blocks take no space on VDO either, but no index is needed for that; they are
-//! told apart from what deduplication saves.
+//! told apart from what deduplication saves. Chunks of different lengths count by their bytes.
 //!
 //! # Invariants
 //!
 //! 1. `blocks = zero_blocks + unique_blocks + duplicate_blocks + blocks_failed`.
-//! 2. `bytes_saved = min(4096 * duplicate_blocks, bytes_scanned)`, and `saved_share` is
-//!    `duplicate_blocks / blocks`: neither depends on the order in which files are read.
+//! 2. `bytes_saved = min(duplicate_bytes, bytes_scanned)`, and `saved_share` is `duplicate_bytes`
+//!    as a share of the bytes of all blocks: neither depends on the order in which files are read.
+//!    A block of 4 KiB has 4096 bytes wherever it lies, so that shares of bytes are those of
+//!    blocks.
 //! 3. No line of the text is wider than 60 columns, the index's path excepted.
 
 mod losses;
@@ -22,6 +24,7 @@ use serde::Serialize;
 use uds_index::Statistics;
 
 use self::losses::Losses;
+use super::chunker::Chunker;
 use super::failures::Failures;
 use super::name::{BLOCK_BYTES, Naming};
 use super::target::Target;
@@ -51,6 +54,8 @@ pub(crate) struct Report {
     pub(crate) interrupted: bool,
     pub(crate) failed: Option<Stage>,
     pub(crate) hash: &'static str,
+    /// How files were cut, as `--chunker` takes it.
+    pub(crate) chunker: String,
     pub(crate) bytes_scanned: u64,
     pub(crate) files_scanned: u64,
     pub(crate) files_failed: u64,
@@ -71,6 +76,10 @@ pub(crate) struct Report {
     pub(crate) bytes_saved: u64,
     pub(crate) saved_share: f64,
     pub(crate) zero_bytes: u64,
+    pub(crate) unique_bytes: u64,
+    pub(crate) duplicate_bytes: u64,
+    /// The bytes of all blocks; those of 4 KiB count in full where a file's end cuts them short.
+    pub(crate) block_bytes: u64,
     #[serde(flatten)]
     pub(crate) losses: Losses,
     /// The memory size that would have held all records, if records were discarded and one would.
@@ -98,13 +107,17 @@ impl Report {
         totals: &Totals,
         failures: &Failures,
         target: &Target,
-        naming: Naming,
+        (naming, chunker): (Naming, Chunker),
         interrupted: bool,
     ) -> Self {
-        let block = BLOCK_BYTES as u64;
-        let (blocks, duplicates) = (totals.blocks.get(), totals.duplicate.get());
+        let (blocks, duplicate_bytes) = (totals.blocks.get(), totals.duplicate_bytes.get());
+        let bytes = totals.bytes.get();
+        let block_bytes = match chunker {
+            Chunker::Fixed => blocks * BLOCK_BYTES as u64,
+            Chunker::FastCdc(_) => bytes,
+        };
         let after = target.index.statistics();
-        let index = IndexFacts::new(target, &after);
+        let index = IndexFacts::new(target, &after, chunker.block_bytes());
         let losses = Losses::between(&target.before, &after);
         // Every new name took a record, and so did every known one that was not in the open
         // chapter: it was moved there. In a larger window some of these would have been one.
@@ -122,7 +135,8 @@ impl Report {
             interrupted,
             failed: None,
             hash: naming.as_str(),
-            bytes_scanned: totals.bytes.get(),
+            chunker: chunker.to_string(),
+            bytes_scanned: bytes,
             files_scanned: totals.files.get(),
             files_failed: failures.count(),
             files_vanished: totals.vanished.get(),
@@ -130,15 +144,18 @@ impl Report {
             hard_links_skipped: totals.hard_links.get(),
             symlinks_skipped: totals.symlinks.get(),
             special_files_skipped: totals.special.get(),
-            block_size: block,
+            block_size: chunker.block_bytes(),
             blocks,
             zero_blocks: totals.zero.get(),
             unique_blocks: totals.unique.get(),
-            duplicate_blocks: duplicates,
+            duplicate_blocks: totals.duplicate.get(),
             blocks_failed: totals.failed.get(),
-            bytes_saved: (duplicates * block).min(totals.bytes.get()),
-            saved_share: fraction(duplicates, blocks),
-            zero_bytes: totals.zero.get() * block,
+            bytes_saved: duplicate_bytes.min(bytes),
+            saved_share: fraction(duplicate_bytes, block_bytes),
+            zero_bytes: totals.zero_bytes.get(),
+            unique_bytes: totals.unique_bytes.get(),
+            duplicate_bytes,
+            block_bytes,
             losses,
             memory_needed: memory.map(|memory| memory.to_string()),
             index,
@@ -199,37 +216,40 @@ impl Report {
 
     fn write_blocks(&self, text: &mut String) -> std::fmt::Result {
         text.push('\n');
-        let mut row = |label, blocks: u64| {
+        let mut row = |label, blocks: u64, bytes: u64| {
             writeln!(
                 text,
                 "{label:<11}{:>19} {:>14} {:>10}",
                 units::count(blocks),
-                units::bytes(blocks * self.block_size),
-                units::share(blocks, self.blocks),
+                units::bytes(bytes),
+                units::share(bytes, self.block_bytes),
             )
         };
-        row("Blocks", self.blocks)?;
-        row("  unique", self.unique_blocks)?;
-        row("  duplicate", self.duplicate_blocks)?;
-        row("  zero", self.zero_blocks)?;
+        let is_chunked = self.chunker != Chunker::Fixed.to_string();
+        let noun = if is_chunked { "chunks" } else { "blocks" };
+        row(if is_chunked { "Chunks" } else { "Blocks" }, self.blocks, self.block_bytes)?;
+        row("  unique", self.unique_blocks, self.unique_bytes)?;
+        row("  duplicate", self.duplicate_blocks, self.duplicate_bytes)?;
+        row("  zero", self.zero_blocks, self.zero_bytes)?;
         if self.blocks_failed > 0 {
-            row("  FAILED", self.blocks_failed)?;
+            let counted = self.unique_bytes + self.duplicate_bytes + self.zero_bytes;
+            row("  FAILED", self.blocks_failed, self.block_bytes.saturating_sub(counted))?;
         }
         writeln!(
             text,
             "\nSAVED      {} by deduplication, {}",
             units::bytes(self.bytes_saved),
-            units::share(self.duplicate_blocks, self.blocks)
+            units::share(self.duplicate_bytes, self.block_bytes)
         )?;
         if self.zero_blocks == 0 {
             return Ok(());
         }
-        let all = self.duplicate_blocks + self.zero_blocks;
+        let all = self.duplicate_bytes + self.zero_bytes;
         writeln!(
             text,
-            "           {} with the zero blocks, {}",
-            units::bytes((all * self.block_size).min(self.bytes_scanned)),
-            units::share(all, self.blocks)
+            "           {} with the zero {noun}, {}",
+            units::bytes(all.min(self.bytes_scanned)),
+            units::share(all, self.block_bytes)
         )
     }
 
@@ -258,7 +278,7 @@ impl Report {
 }
 
 impl IndexFacts {
-    fn new(target: &Target, statistics: &Statistics) -> Self {
+    fn new(target: &Target, statistics: &Statistics, block_bytes: u64) -> Self {
         let configuration = target.index.configuration();
         let window = target.index.geometry().records_per_volume();
         let records = records_in_index(target, statistics);
@@ -268,7 +288,7 @@ impl IndexFacts {
             sparse: configuration.is_sparse(),
             disk_bytes: crate::storage::file_bytes(configuration, 0).unwrap_or(0),
             window_records: window,
-            window_bytes: window * BLOCK_BYTES as u64,
+            window_bytes: window * block_bytes,
             records_in_index: records,
             full_share: fraction(records, window),
         }

@@ -1,11 +1,11 @@
-//! Reading a file in pieces: opening it safely, stepping over its holes, filling whole blocks.
+//! Reading a file in pieces: opening it safely, and stepping over its holes.
 //!
 //! # Invariants
 //!
 //! 1. A file has as many bytes as the walk saw. One that grows is read so far; one that shrinks is
 //!    read to its new end.
-//! 2. Pieces start at multiples of [`PIECE_BYTES`], holes and chunks at multiples of a block.
-//! 3. Every chunk handed out is a whole number of blocks; bytes past the end of the data are zero.
+//! 2. Pieces start at multiples of the chunker's piece, which is a multiple of a block; holes and
+//!    data start at multiples of a block.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -20,11 +20,9 @@ use rustix::io::Errno;
 
 use super::name::BLOCK_BYTES;
 
-/// Bytes of a piece, the unit in which a large file is shared among threads.
-pub(crate) const PIECE_BYTES: u64 = 16 << 20;
 /// Bytes read at once: enough to make the system call's cost small, little enough to stay in
 /// a core's cache until all blocks are hashed.
-pub(crate) const CHUNK_BYTES: usize = 256 << 10;
+pub(crate) const READ_BYTES: usize = 256 << 10;
 
 /// A file that was found, and how its reading went so far.
 #[derive(Debug)]
@@ -55,9 +53,15 @@ pub(crate) enum Ending {
 }
 
 impl Source {
-    /// The pieces of a file of `bytes` bytes: one at least, so that an empty file counts too.
-    pub(crate) fn pieces(path: PathBuf, bytes: u64, inode: u64) -> impl Iterator<Item = Piece> {
-        let count = bytes.div_ceil(PIECE_BYTES).max(1);
+    /// The pieces of a file of `bytes` bytes, `piece_bytes` bytes each: one at least, so that an
+    /// empty file counts too.
+    pub(crate) fn pieces(
+        path: PathBuf,
+        bytes: u64,
+        inode: u64,
+        piece_bytes: u64,
+    ) -> impl Iterator<Item = Piece> {
+        let count = bytes.div_ceil(piece_bytes).max(1);
         let source = Arc::new(Self {
             path,
             inode,
@@ -65,8 +69,8 @@ impl Source {
             failed: AtomicBool::new(false),
         });
         (0..count).map(move |number| {
-            let start = number * PIECE_BYTES;
-            let range = start..bytes.min(start.saturating_add(PIECE_BYTES));
+            let start = number * piece_bytes;
+            let range = start..bytes.min(start.saturating_add(piece_bytes));
             Piece { source: Arc::clone(&source), range }
         })
     }
@@ -91,9 +95,9 @@ impl Source {
 
 /// What comes next in a piece.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Chunk<'a> {
-    /// Data at a block number of the file: whole blocks, of which `bytes` bytes are the file's.
-    Data { first_block: u64, blocks: &'a [u8], bytes: u64 },
+pub(crate) enum Extent {
+    /// The bytes from `offset` on in the file: so many were read into the buffer.
+    Data { offset: u64, bytes: usize },
     /// Bytes that the file system does not store because they are zero.
     Hole { bytes: u64 },
 }
@@ -120,7 +124,7 @@ impl PieceReader {
             return Err(io::Error::other("it was a file when it was found, and is none any more"));
         }
         let has_holes = !is_device && metadata.blocks().saturating_mul(512) < metadata.len();
-        if end - start > CHUNK_BYTES as u64 && !has_holes {
+        if end - start > READ_BYTES as u64 && !has_holes {
             // A hint; where it is not understood nothing is lost.
             let length = std::num::NonZeroU64::new(end - start);
             let _ = fadvise(&file, start, length, Advice::Sequential);
@@ -129,11 +133,9 @@ impl PieceReader {
         Ok(Self { file, next: start, end, data_end, has_holes })
     }
 
-    /// The next chunk, read into `buffer`, or nothing at the end of the piece or of the file.
-    pub(crate) fn next_chunk<'a>(
-        &mut self,
-        buffer: &'a mut [u8; CHUNK_BYTES],
-    ) -> io::Result<Option<Chunk<'a>>> {
+    /// What comes next, at most as many bytes as `buffer` has, or nothing at the end of the piece
+    /// or of the file. Data that goes on where the last data ended comes next to it in the file.
+    pub(crate) fn next_extent(&mut self, buffer: &mut [u8]) -> io::Result<Option<Extent>> {
         if self.next >= self.end {
             return Ok(None);
         }
@@ -143,21 +145,19 @@ impl PieceReader {
                 let bytes = data.start - self.next;
                 self.next = data.start;
                 self.data_end = data.start;
-                return Ok(Some(Chunk::Hole { bytes }));
+                return Ok(Some(Extent::Hole { bytes }));
             }
             self.data_end = data.end;
         }
-        let wanted = (self.data_end - self.next).min(CHUNK_BYTES as u64) as usize;
+        let wanted = (self.data_end - self.next).min(buffer.len() as u64) as usize;
         let read = read_full(&self.file, &mut buffer[..wanted], self.next)?;
         if read == 0 {
             return Ok(None);
         }
-        let first_block = self.next / BLOCK_BYTES as u64;
+        let offset = self.next;
         // A short read means the file's end, as it is now.
         self.next = if read < wanted { self.end } else { self.next + read as u64 };
-        let padded = read.next_multiple_of(BLOCK_BYTES);
-        buffer[read..padded].fill(0);
-        Ok(Some(Chunk::Data { first_block, blocks: &buffer[..padded], bytes: read as u64 }))
+        Ok(Some(Extent::Data { offset, bytes: read }))
     }
 
     /// The next range of data at or after `next`, widened to whole blocks and cut to the piece.

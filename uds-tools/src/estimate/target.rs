@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use uds_geometry::{Configuration, MemorySize, Nonce, RecordData, RecordName};
+use uds_geometry::{Configuration, MemorySize, Nonce};
 use uds_index::{
     Answer, Batch, CreateOptions, ErrorKind, Index, IndexError, IndexInfo, OpenOptions, SaveState,
     Statistics,
@@ -15,7 +15,7 @@ use uds_volume::{FileOptions, FileStorage, Storage, StorageError};
 
 use super::name::{BLAKE3_NONCE, Naming};
 use super::walk::Identity;
-use super::worker::{BATCH_NAMES, Posted, Poster};
+use super::worker::{BATCH_NAMES, Block, Posted, Poster};
 use crate::cli::EstimateArgs;
 use crate::create::{self, Making};
 use crate::exit::{Exit, Failure, complain};
@@ -215,18 +215,22 @@ fn unnamed_file(directory: &Path, bytes: u64) -> Result<FileStorage, StorageErro
 pub(crate) struct IndexPoster<'a> {
     target: &'a Target,
     batch: Batch,
+    /// The bytes of the batch's blocks.
+    lengths: Vec<u32>,
 }
 
 impl<'a> IndexPoster<'a> {
     pub(crate) fn new(target: &'a Target) -> Self {
-        // A chunk is added as a whole, so that a batch may grow a little beyond its mark.
-        Self { target, batch: Batch::with_capacity(2 * BATCH_NAMES) }
+        let batch = Batch::with_capacity(BATCH_NAMES);
+        Self { target, batch, lengths: Vec::with_capacity(BATCH_NAMES) }
     }
 }
 
 impl Poster for IndexPoster<'_> {
-    fn add(&mut self, name: RecordName, data: RecordData) {
-        self.batch.post(name, data);
+    fn add(&mut self, block: &Block<'_>) {
+        self.batch.post(block.name, block.data);
+        // No block has more than 16 MiB.
+        self.lengths.push(block.bytes.len() as u32);
     }
 
     fn waiting(&self) -> usize {
@@ -237,15 +241,22 @@ impl Poster for IndexPoster<'_> {
         let mut posted = Posted::default();
         let count = self.batch.len() as u64;
         let outcome = self.target.index.run(&mut self.batch);
-        for answer in self.batch.answers().flatten() {
+        for (answer, &length) in self.batch.answers().zip(&self.lengths) {
             match answer {
-                Ok(Answer::Found { .. }) => posted.known += 1,
-                Ok(Answer::Absent) => posted.new += 1,
-                Err(error) if is_final(error) => {
+                Some(Ok(Answer::Found { .. })) => {
+                    posted.known += 1;
+                    posted.known_bytes += u64::from(length);
+                }
+                Some(Ok(Answer::Absent)) => {
+                    posted.new += 1;
+                    posted.new_bytes += u64::from(length);
+                }
+                Some(Err(error)) if is_final(error) => {
                     posted.end.get_or_insert_with(|| Arc::clone(error).into());
                 }
                 // One name cannot be looked up: the next one perhaps can.
-                Err(error) => drop(self.target.failure.set(Arc::clone(error))),
+                Some(Err(error)) => drop(self.target.failure.set(Arc::clone(error))),
+                None => {}
             }
         }
         posted.failed = count - posted.known - posted.new;
@@ -254,6 +265,7 @@ impl Poster for IndexPoster<'_> {
             posted.end.get_or_insert_with(|| error.into());
         }
         self.batch.clear();
+        self.lengths.clear();
         posted
     }
 }

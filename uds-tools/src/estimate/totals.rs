@@ -1,4 +1,5 @@
-//! The counters of a scan, shared by its workers and the progress bar.
+//! The counters of a scan, shared by its workers and the progress bar. A block is one of 4 KiB, or
+//! a chunk with `--chunker`.
 //!
 //! # Invariants
 //!
@@ -38,6 +39,10 @@ pub(crate) struct Totals {
     pub(crate) unique: Counter,
     /// Blocks that the index knew.
     pub(crate) duplicate: Counter,
+    /// Bytes of the zero blocks, of the unique and of the duplicate ones, padding counted.
+    pub(crate) zero_bytes: Counter,
+    pub(crate) unique_bytes: Counter,
+    pub(crate) duplicate_bytes: Counter,
     /// Blocks that the index could not look up.
     pub(crate) failed: Counter,
     /// Further names of files that were counted already.

@@ -1,18 +1,26 @@
 //! One worker: takes pieces of files, names their blocks and posts the names.
 //!
+//! A *block* is what gets a name: one of 4 KiB, or a chunk with `--chunker`.
+//!
 //! # Invariants
 //!
-//! 1. The buffer and the batch are made once; nothing is allocated for a block, a chunk or a file.
+//! 1. The buffer and the batch are made once; nothing is allocated for a block, a read or a file.
 //! 2. Every block is counted as zero, or posted and counted as unique, duplicate or failed when
-//!    its batch is answered.
+//!    its batch is answered, with its bytes; a block of 4 KiB that the file's end cuts short
+//!    counts as a whole one.
+//! 3. No block spans a hole, or the border of a piece.
 
 use std::io::ErrorKind;
+use std::mem;
+use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use uds_geometry::{RecordData, RecordName};
 
+use super::chunker::Chunker;
 use super::failures::Failures;
 use super::name::{BLOCK_BYTES, Naming, is_zero};
-use super::source::{CHUNK_BYTES, Chunk, Ending, Piece, PieceReader};
+use super::source::{Ending, Extent, Piece, PieceReader, Source};
 use super::totals::Totals;
 use crate::exit::Failure;
 use crate::stop::Stop;
@@ -20,10 +28,22 @@ use crate::stop::Stop;
 /// Names posted at once.
 pub(crate) const BATCH_NAMES: usize = 1024;
 
+/// A block that is not all zeroes.
+#[derive(Debug)]
+pub(crate) struct Block<'a> {
+    pub(crate) name: RecordName,
+    /// What is to be stored with the name: where the block lies.
+    pub(crate) data: RecordData,
+    /// Its content, padded if it is a block of 4 KiB.
+    pub(crate) bytes: &'a [u8],
+    /// The file that it is in.
+    pub(crate) source: &'a Arc<Source>,
+}
+
 /// Who tells new names from known ones.
 pub(crate) trait Poster {
-    /// Adds a name and its data to the batch.
-    fn add(&mut self, name: RecordName, data: RecordData);
+    /// Adds a block to the batch.
+    fn add(&mut self, block: &Block<'_>);
 
     /// How many names wait in the batch.
     fn waiting(&self) -> usize;
@@ -41,6 +61,9 @@ pub(crate) struct Posted {
     pub(crate) known: u64,
     /// Names of which that could not be told.
     pub(crate) failed: u64,
+    /// The bytes of the blocks whose names were not known, and of those whose names were.
+    pub(crate) new_bytes: u64,
+    pub(crate) known_bytes: u64,
     /// Why no further batch need be posted, if it is so.
     pub(crate) end: Option<Failure>,
 }
@@ -48,54 +71,48 @@ pub(crate) struct Posted {
 /// A worker and its buffers.
 pub(crate) struct Worker<'a, P> {
     naming: Naming,
+    chunker: Chunker,
     totals: &'a Totals,
     failures: &'a Failures,
     stop: &'a Stop,
     poster: P,
-    buffer: Box<[u8; CHUNK_BYTES]>,
+    buffer: Vec<u8>,
+    seen: Seen,
+}
+
+/// What was seen since the shared counters were told.
+#[derive(Debug, Default)]
+struct Seen {
+    blocks: u64,
+    zero: u64,
+    zero_bytes: u64,
 }
 
 impl<'a, P: Poster> Worker<'a, P> {
     pub(crate) fn new(
-        naming: Naming,
+        (naming, chunker): (Naming, Chunker),
         totals: &'a Totals,
         failures: &'a Failures,
         stop: &'a Stop,
         poster: P,
     ) -> Self {
-        // Made on the heap: an array this large must not pass over a thread's stack.
-        let buffer = vec![0; CHUNK_BYTES].into_boxed_slice();
-        let buffer = buffer.try_into().expect("the buffer was made with this length");
-        Self { naming, totals, failures, stop, poster, buffer }
+        let buffer = vec![0; chunker.buffer_bytes()];
+        Self { naming, chunker, totals, failures, stop, poster, buffer, seen: Seen::default() }
     }
 
     /// Reads a piece and counts its blocks. A file that cannot be read is noted; only the index
     /// can fail.
     pub(crate) fn read(&mut self, piece: &Piece) -> Result<(), Failure> {
         match PieceReader::open(piece) {
-            Ok(mut reader) => loop {
-                if self.stop.is_due() {
+            Ok(mut reader) => {
+                // Out of the way of all else that changes meanwhile.
+                let mut buffer = mem::take(&mut self.buffer);
+                let outcome = self.read_extents(piece, &mut reader, &mut buffer);
+                self.buffer = buffer;
+                if outcome?.is_break() {
                     return Ok(());
                 }
-                match reader.next_chunk(&mut self.buffer) {
-                    Ok(Some(Chunk::Hole { bytes })) => {
-                        let blocks = bytes.div_ceil(BLOCK_BYTES as u64);
-                        self.totals.bytes.add(bytes);
-                        self.totals.blocks.add(blocks);
-                        self.totals.zero.add(blocks);
-                    }
-                    Ok(Some(Chunk::Data { first_block, blocks, bytes })) => {
-                        let length = blocks.len();
-                        self.totals.bytes.add(bytes);
-                        self.take_blocks(piece.source.inode, first_block, length)?;
-                    }
-                    Ok(None) => break,
-                    Err(error) => {
-                        self.note_failure(piece, &error);
-                        break;
-                    }
-                }
-            },
+            }
             Err(error) => self.note_failure(piece, &error),
         }
         if piece.source.finish_piece() == Ending::Complete {
@@ -104,30 +121,143 @@ impl<'a, P: Poster> Worker<'a, P> {
         Ok(())
     }
 
+    /// Reads to the piece's end, or breaks where it is time to stop.
+    fn read_extents(
+        &mut self,
+        piece: &Piece,
+        reader: &mut PieceReader,
+        buffer: &mut [u8],
+    ) -> Result<ControlFlow<()>, Failure> {
+        // What is at the buffer's start already, and where in the file that begins.
+        let (mut held, mut place) = (0, piece.range.start);
+        loop {
+            if self.stop.is_due() {
+                return Ok(ControlFlow::Break(()));
+            }
+            match reader.next_extent(&mut buffer[held..]) {
+                Ok(Some(Extent::Data { offset, bytes })) => {
+                    self.totals.bytes.add(bytes as u64);
+                    place = offset - held as u64;
+                    let filled = held + bytes;
+                    let taken = self.take(&piece.source, place, buffer, filled, false)?;
+                    buffer.copy_within(taken..filled, 0);
+                    held = filled - taken;
+                    place += taken as u64;
+                }
+                Ok(Some(Extent::Hole { bytes })) => {
+                    self.take(&piece.source, place, buffer, held, true)?;
+                    held = 0;
+                    self.count_hole(bytes);
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    self.note_failure(piece, &error);
+                    break;
+                }
+            }
+        }
+        self.take(&piece.source, place, buffer, held, true)?;
+        Ok(ControlFlow::Continue(()))
+    }
+
     /// Posts what waits; to be called at the end.
     pub(crate) fn finish(mut self) -> Result<(), Failure> {
         self.post()
     }
 
-    /// Names the blocks in the first `length` bytes of the buffer.
-    fn take_blocks(&mut self, inode: u64, first_block: u64, length: usize) -> Result<(), Failure> {
-        let mut zero = 0;
-        for (number, block) in (first_block..).zip(self.buffer[..length].chunks(BLOCK_BYTES)) {
-            if is_zero(block) {
-                zero += 1;
-            } else {
-                self.poster.add(self.naming.name(block), place(inode, number));
+    /// Names blocks as [`Worker::cut`] does, and tells how many they were.
+    fn take(
+        &mut self,
+        source: &Arc<Source>,
+        place: u64,
+        buffer: &mut [u8],
+        filled: usize,
+        nothing_follows: bool,
+    ) -> Result<usize, Failure> {
+        let taken = self.cut(source, place, buffer, filled, nothing_follows);
+        // The shared counters are touched once a read, not once a block.
+        let Seen { blocks, zero, zero_bytes } = mem::take(&mut self.seen);
+        self.totals.blocks.add(blocks);
+        self.totals.zero.add(zero);
+        self.totals.zero_bytes.add(zero_bytes);
+        taken
+    }
+
+    /// Names the blocks in the first `filled` bytes of the buffer, which come from `place` in the
+    /// file: all that are whole, or all where nothing follows. Gives the bytes that it took.
+    fn cut(
+        &mut self,
+        source: &Arc<Source>,
+        place: u64,
+        buffer: &mut [u8],
+        filled: usize,
+        nothing_follows: bool,
+    ) -> Result<usize, Failure> {
+        match self.chunker {
+            Chunker::Fixed => {
+                let whole = if nothing_follows {
+                    filled.next_multiple_of(BLOCK_BYTES)
+                } else {
+                    filled - filled % BLOCK_BYTES
+                };
+                // A tail is padded.
+                buffer[filled.min(whole)..whole].fill(0);
+                let first = place / BLOCK_BYTES as u64;
+                for (number, block) in (first..).zip(buffer[..whole].chunks_exact(BLOCK_BYTES)) {
+                    self.count_block(source, number, block)?;
+                }
+                Ok(whole)
+            }
+            Chunker::FastCdc(sizes) => {
+                let cutter = sizes.cutter(&buffer[..filled]);
+                let enough = if nothing_follows { 1 } else { self.chunker.longest() };
+                let mut start = 0;
+                while filled - start >= enough {
+                    let (_, end) = cutter.cut(start, filled - start);
+                    self.count_block(source, place + start as u64, &buffer[start..end])?;
+                    start = end;
+                }
+                Ok(start)
             }
         }
-        self.totals.blocks.add((length / BLOCK_BYTES) as u64);
-        self.totals.zero.add(zero);
+    }
+
+    #[inline]
+    fn count_block(
+        &mut self,
+        source: &Arc<Source>,
+        number: u64,
+        bytes: &[u8],
+    ) -> Result<(), Failure> {
+        self.seen.blocks += 1;
+        if is_zero(bytes) {
+            self.seen.zero += 1;
+            self.seen.zero_bytes += bytes.len() as u64;
+            return Ok(());
+        }
+        let (name, data) = (self.naming.name(bytes), place(source.inode, number));
+        self.poster.add(&Block { name, data, bytes, source });
         if self.poster.waiting() >= BATCH_NAMES { self.post() } else { Ok(()) }
+    }
+
+    fn count_hole(&self, bytes: u64) {
+        let blocks = self.chunker.blocks_of_hole(bytes);
+        let zero_bytes = match self.chunker {
+            Chunker::Fixed => blocks * BLOCK_BYTES as u64,
+            Chunker::FastCdc(_) => bytes,
+        };
+        self.totals.bytes.add(bytes);
+        self.totals.blocks.add(blocks);
+        self.totals.zero.add(blocks);
+        self.totals.zero_bytes.add(zero_bytes);
     }
 
     fn post(&mut self) -> Result<(), Failure> {
         let posted = self.poster.post();
         self.totals.unique.add(posted.new);
+        self.totals.unique_bytes.add(posted.new_bytes);
         self.totals.duplicate.add(posted.known);
+        self.totals.duplicate_bytes.add(posted.known_bytes);
         self.totals.failed.add(posted.failed);
         posted.end.map_or(Ok(()), Err)
     }
@@ -146,10 +276,14 @@ impl<'a, P: Poster> Worker<'a, P> {
 }
 
 /// What is stored with a name: where the block was read, as the file's inode number (0 for
-/// a device) and the block's number in the file, both little-endian.
+/// a device) and the block's number in the file, or the byte at which a chunk begins, both
+/// little-endian.
 fn place(inode: u64, block: u64) -> RecordData {
     let mut data = [0; uds_geometry::DATA_BYTES];
     data[..8].copy_from_slice(&inode.to_le_bytes());
     data[8..].copy_from_slice(&block.to_le_bytes());
     RecordData::new(data)
 }
+
+#[cfg(test)]
+mod tests;

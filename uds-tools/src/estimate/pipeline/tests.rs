@@ -6,15 +6,16 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use uds_geometry::{RecordData, RecordName};
+use uds_geometry::RecordName;
 
 use super::{Scan, run};
+use crate::estimate::chunker::Chunker;
 use crate::estimate::failures::Failures;
 use crate::estimate::name::Naming;
 use crate::estimate::source::Source;
 use crate::estimate::totals::{Counter, Totals};
 use crate::estimate::walk::Walk;
-use crate::estimate::worker::{Posted, Poster, Worker};
+use crate::estimate::worker::{Block, Posted, Poster, Worker};
 use crate::exit::{Exit, Failure};
 use crate::stop::Stop;
 
@@ -26,8 +27,8 @@ struct ExactPoster<'a> {
 }
 
 impl Poster for ExactPoster<'_> {
-    fn add(&mut self, name: RecordName, _: RecordData) {
-        self.batch.push(name);
+    fn add(&mut self, block: &Block<'_>) {
+        self.batch.push(block.name);
     }
 
     fn waiting(&self) -> usize {
@@ -58,7 +59,8 @@ fn scan(
     let (totals, failures, known) = (Totals::default(), Failures::default(), Mutex::default());
     let paths = [path.to_path_buf()];
     let (totals_ref, failures) = (&totals, &failures);
-    let scan = Scan { paths: &paths, naming, threads, totals: totals_ref, failures, stop };
+    let chunker = Chunker::Fixed;
+    let scan = Scan { paths: &paths, naming, chunker, threads, totals: totals_ref, failures, stop };
     let make_poster = || ExactPoster { known: &known, batch: Vec::new(), patience };
     let outcome = run(&scan, Walk::new(false, &[]), make_poster, || {});
     let counters = [
@@ -144,12 +146,13 @@ fn a_file_that_is_gone_is_no_failure() {
     let (totals, failures, known) = (Totals::default(), Failures::default(), Mutex::default());
     let stop = Stop::default();
     let poster = ExactPoster { known: &known, batch: Vec::new(), patience: 0 };
-    let mut worker = Worker::new(Naming::Murmur, &totals, &failures, &stop, poster);
-    for piece in Source::pieces(directory.path().join("gone"), 100 << 20, 1) {
+    let mut worker =
+        Worker::new((Naming::Murmur, Chunker::Fixed), &totals, &failures, &stop, poster);
+    for piece in Source::pieces(directory.path().join("gone"), 100 << 20, 1, 1 << 20) {
         worker.read(&piece).unwrap();
     }
     assert_eq!((totals.vanished.get(), totals.files.get(), failures.count()), (1, 0, 0));
-    for piece in Source::pieces(directory.path().into(), 4096, 1) {
+    for piece in Source::pieces(directory.path().into(), 4096, 1, 1 << 20) {
         worker.read(&piece).unwrap();
     }
     assert_eq!((totals.vanished.get(), failures.count()), (1, 1), "a directory cannot be read");

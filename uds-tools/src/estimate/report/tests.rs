@@ -10,6 +10,7 @@ fn report() -> Report {
         interrupted: false,
         failed: None,
         hash: "murmur",
+        chunker: "fixed".into(),
         bytes_scanned: 1_342_177_280,
         files_scanned: 12_345,
         files_failed: 0,
@@ -27,6 +28,9 @@ fn report() -> Report {
         bytes_saved: 34_000 * 4096,
         saved_share: 0.1,
         zero_bytes: 1234 * 4096,
+        unique_bytes: 304_766 * 4096,
+        duplicate_bytes: 34_000 * 4096,
+        block_bytes: 340_000 * 4096,
         losses: Losses::default(),
         memory_needed: None,
         index: IndexFacts {
@@ -143,6 +147,8 @@ fn a_report_of_exabytes_fits() {
         files_scanned: 999_999_999_999,
         blocks: u64::MAX / 65536,
         unique_blocks: u64::MAX / 65536,
+        unique_bytes: u64::MAX / 16,
+        block_bytes: u64::MAX / 16,
         losses: Losses {
             records_discarded: u64::MAX / 65536,
             overflows: u64::MAX / 65536,

@@ -4,27 +4,25 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::{CHUNK_BYTES, Chunk, Ending, PIECE_BYTES, PieceReader, Source};
-use crate::estimate::name::BLOCK_BYTES;
+use super::{Ending, Extent, PieceReader, READ_BYTES, Source};
+use crate::estimate::chunker::BLOCK_PIECE_BYTES as PIECE_BYTES;
 
 /// Everything that the pieces of a file of `bytes` bytes yield: content, file bytes and bytes
 /// of holes.
 fn read_all(path: &Path, bytes: u64) -> (Vec<u8>, u64, u64) {
     let (mut content, mut file_bytes, mut hole_bytes) = (Vec::new(), 0, 0);
-    let mut buffer = Box::new([0xee; CHUNK_BYTES]);
-    for piece in Source::pieces(path.to_path_buf(), bytes, 0) {
+    let mut buffer = vec![0xee; READ_BYTES];
+    for piece in Source::pieces(path.to_path_buf(), bytes, 0, PIECE_BYTES) {
         let mut reader = PieceReader::open(&piece).unwrap();
-        while let Some(chunk) = reader.next_chunk(&mut buffer).unwrap() {
-            match chunk {
-                Chunk::Data { first_block, blocks, bytes } => {
-                    assert_eq!(blocks.len() % BLOCK_BYTES, 0);
-                    assert_eq!(first_block as usize * BLOCK_BYTES, content.len());
-                    content.extend_from_slice(blocks);
-                    file_bytes += bytes;
+        while let Some(extent) = reader.next_extent(&mut buffer).unwrap() {
+            match extent {
+                Extent::Data { offset, bytes } => {
+                    assert_eq!(offset as usize, content.len());
+                    content.extend_from_slice(&buffer[..bytes]);
+                    file_bytes += bytes as u64;
                 }
-                Chunk::Hole { bytes } => {
-                    let padded = bytes.next_multiple_of(BLOCK_BYTES as u64) as usize;
-                    content.resize(content.len() + padded, 0);
+                Extent::Hole { bytes } => {
+                    content.resize(content.len() + bytes as usize, 0);
                     hole_bytes += bytes;
                 }
             }
@@ -37,19 +35,18 @@ fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|i| (i % 251 + 1) as u8).collect()
 }
 
-// Guards the ends of blocks, chunks and pieces: a byte lost, doubled or not padded.
+// Guards the ends of blocks, reads and pieces: a byte lost or doubled.
 #[test]
-fn content_comes_back_padded_to_whole_blocks() {
+fn content_comes_back_whole() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("file");
-    let (chunk, piece) = (CHUNK_BYTES, PIECE_BYTES as usize);
+    let (read, piece) = (READ_BYTES, PIECE_BYTES as usize);
     for length in
-        [0, 1, 4095, 4096, 4097, chunk - 1, chunk, chunk + 1, piece, piece + 5000, 2 * piece + 1]
+        [0, 1, 4095, 4096, 4097, read - 1, read, read + 1, piece, piece + 5000, 2 * piece + 1]
     {
-        let mut expected = pattern(length);
+        let expected = pattern(length);
         fs::write(&path, &expected).unwrap();
         let (content, bytes, holes) = read_all(&path, length as u64);
-        expected.resize(length.next_multiple_of(BLOCK_BYTES), 0);
         assert!(content == expected, "length {length}");
         assert_eq!((bytes, holes), (length as u64, 0));
     }
@@ -65,7 +62,7 @@ fn holes_are_stepped_over() {
     file.set_len(length).unwrap();
     let data = pattern(10_000);
     let places = [100_000, PIECE_BYTES - 5000, 2 * PIECE_BYTES + 7];
-    let mut expected = vec![0; length.next_multiple_of(BLOCK_BYTES as u64) as usize];
+    let mut expected = vec![0; length as usize];
     for place in places {
         file.write_all_at(&data, place).unwrap();
         expected[place as usize..][..data.len()].copy_from_slice(&data);
@@ -82,11 +79,10 @@ fn a_file_is_as_long_as_it_was_found() {
     let path = directory.path().join("file");
     fs::write(&path, pattern(50_000)).unwrap();
     let (content, bytes, _) = read_all(&path, 10_000);
-    assert_eq!((content.len(), bytes), (3 * BLOCK_BYTES, 10_000));
-    assert!(content[10_000..].iter().all(|&byte| byte == 0), "padded, not read beyond the end");
+    assert_eq!((content.len(), bytes), (10_000, 10_000), "not read beyond the end");
     for found_length in [60_000, 2 * PIECE_BYTES] {
         let (content, bytes, holes) = read_all(&path, found_length);
-        assert_eq!((content.len(), bytes, holes), (13 * BLOCK_BYTES, 50_000, 0));
+        assert_eq!((content.len(), bytes, holes), (50_000, 50_000, 0));
     }
 }
 
@@ -104,10 +100,10 @@ fn a_sparse_file_that_shrank_ends_where_it_ends() {
 #[test]
 fn what_is_no_file_any_more_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    for piece in Source::pieces(directory.path().to_path_buf(), 10, 0) {
+    for piece in Source::pieces(directory.path().to_path_buf(), 10, 0, PIECE_BYTES) {
         assert!(PieceReader::open(&piece).is_err());
     }
-    for piece in Source::pieces(directory.path().join("gone"), 10, 0) {
+    for piece in Source::pieces(directory.path().join("gone"), 10, 0, PIECE_BYTES) {
         assert!(PieceReader::open(&piece).is_err());
     }
 }
@@ -116,7 +112,8 @@ fn what_is_no_file_any_more_is_refused() {
 // a failed one.
 #[test]
 fn the_last_piece_tells_how_a_file_ended() {
-    let mut pieces: Vec<_> = Source::pieces("x".into(), 2 * PIECE_BYTES + 1, 0).collect();
+    let mut pieces: Vec<_> =
+        Source::pieces("x".into(), 2 * PIECE_BYTES + 1, 0, PIECE_BYTES).collect();
     assert_eq!(pieces.len(), 3);
     assert_eq!(pieces[2].range, 2 * PIECE_BYTES..2 * PIECE_BYTES + 1);
     assert_eq!(pieces[0].source.finish_piece(), Ending::NotYet);
@@ -124,7 +121,7 @@ fn the_last_piece_tells_how_a_file_ended() {
     assert!(!pieces[2].source.fail(), "further ones are not");
     assert_eq!(pieces[1].source.finish_piece(), Ending::NotYet);
     assert_eq!(pieces.remove(2).source.finish_piece(), Ending::Failed);
-    let whole: Vec<_> = Source::pieces("x".into(), 0, 0).collect();
+    let whole: Vec<_> = Source::pieces("x".into(), 0, 0, PIECE_BYTES).collect();
     assert_eq!(whole.len(), 1);
     assert_eq!(whole[0].source.finish_piece(), Ending::Complete);
 }
