@@ -10,6 +10,7 @@
 //! | `pipeline` | the threads and the queue between them |
 //! | `target` | the index that names are posted to |
 //! | `totals`, `failures` | what was counted, and what could not be read |
+//! | `sizing` | how much index the data needs: curve, knee, recommendation |
 //! | `progress`, `report` | what is shown while it runs, and in the end |
 
 mod chunker;
@@ -18,6 +19,8 @@ mod name;
 mod pipeline;
 mod progress;
 mod report;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the scan does not fill it yet"))]
+pub(crate) mod sizing;
 mod source;
 mod target;
 mod totals;

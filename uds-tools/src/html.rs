@@ -6,8 +6,16 @@
 //! 2. What a picture shows is also in words and in a table below it; nothing depends on colour.
 //! 3. The page is ASCII, so that it reads the same whatever it is taken for.
 
+mod bars;
+mod curve;
+mod estimate;
+
 use std::fmt::Write;
 
+#[cfg_attr(not(test), expect(unused_imports, reason = "the scan does not write its page yet"))]
+pub(crate) use self::bars::{BarRow, Bars};
+#[cfg_attr(not(test), expect(unused_imports, reason = "the scan does not write its page yet"))]
+pub(crate) use self::estimate::EstimatePage;
 use crate::chart::{Bin, Chart};
 use crate::units;
 
@@ -26,36 +34,7 @@ const ROW: usize = 24;
 const BARS_AT: f64 = 30.0;
 const BARS_LENGTH: f64 = 54.0;
 
-const STYLE: &str = "\
-:root{color-scheme:light dark;--ink:#1c1e21;--soft:#55595f;--paper:#fff;--line:#d5d8dc;\
---bar:#2f6f9f}
-@media(prefers-color-scheme:dark){:root{--ink:#e6e8ea;--soft:#a5abb2;--paper:#16181b;\
---line:#3a3f45;--bar:#6fb1e0}}
-*{box-sizing:border-box}
-body{margin:0 auto;max-width:80rem;padding:1rem;background:var(--paper);color:var(--ink);\
-font:1rem/1.45 system-ui,sans-serif}
-h1{font-size:1.4rem;margin:.5rem 0 1rem;overflow-wrap:anywhere}
-h2{font-size:1.1rem;margin:0 0 .3rem}
-p{margin:0 0 .8rem;color:var(--soft)}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;margin:0 0 2rem}
-dt{color:var(--soft)}
-dd{margin:0;overflow-wrap:anywhere}
-main{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr));\
-gap:2.5rem 3rem;align-items:start}
-svg{display:block;width:100%;overflow:visible;font-size:13px;font-variant-numeric:tabular-nums}
-text{fill:var(--ink)}
-rect{fill:var(--bar);stroke:var(--bar)}
-line{stroke:var(--line)}
-table{border-collapse:collapse;width:100%;margin-top:1rem;font-size:.875rem;\
-font-variant-numeric:tabular-nums}
-caption{text-align:left;color:var(--soft);padding:.2rem 0}
-th,td{text-align:right;padding:.15rem .4rem;border-bottom:1px solid var(--line)}
-th{font-weight:600}
-tbody th{font-weight:400}
-footer{margin-top:2.5rem;color:var(--soft);font-size:.875rem}
-@media(forced-colors:active){rect{fill:CanvasText;stroke:CanvasText}text{fill:CanvasText}}
-@media print{main{display:block}section{break-inside:avoid;margin-bottom:2rem}}
-";
+const STYLE: &str = include_str!("html/style.css");
 
 impl Page<'_> {
     /// The page.
@@ -67,29 +46,42 @@ impl Page<'_> {
     }
 
     fn write(&self, html: &mut String) -> std::fmt::Result {
-        let title = escaped(self.title);
-        write!(
-            html,
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
-             <meta http-equiv=\"Content-Security-Policy\" \
-             content=\"default-src 'none';style-src 'unsafe-inline'\">\n\
-             <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n\
-             <dl>\n"
-        )?;
-        for (name, value) in self.facts {
-            writeln!(html, "<dt>{}</dt><dd>{}</dd>", escaped(name), escaped(value))?;
-        }
-        html.push_str("</dl>\n<main>\n");
-        for chart in self.charts {
-            write_chart(html, chart)?;
-        }
-        writeln!(
-            html,
-            "</main>\n<footer>Made by uds {}</footer>\n</body>\n</html>",
-            env!("CARGO_PKG_VERSION")
-        )
+        write_document(html, self.title, |html| {
+            write_facts(html, self.facts)?;
+            html.push_str("<main>\n");
+            for chart in self.charts {
+                write_chart(html, chart)?;
+            }
+            html.write_str("</main>\n")
+        })
     }
+}
+
+/// A whole page around what `write_body` writes below the title.
+fn write_document(
+    html: &mut String,
+    title: &str,
+    write_body: impl FnOnce(&mut String) -> std::fmt::Result,
+) -> std::fmt::Result {
+    let title = escaped(title);
+    write!(
+        html,
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" \
+         content=\"default-src 'none';style-src 'unsafe-inline'\">\n\
+         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
+    )?;
+    write_body(html)?;
+    writeln!(html, "<footer>Made by uds {}</footer>\n</body>\n</html>", env!("CARGO_PKG_VERSION"))
+}
+
+fn write_facts(html: &mut String, facts: &[(&str, String)]) -> std::fmt::Result {
+    html.push_str("<dl>\n");
+    for (name, value) in facts {
+        writeln!(html, "<dt>{}</dt><dd>{}</dd>", escaped(name), escaped(value))?;
+    }
+    html.write_str("</dl>\n")
 }
 
 fn write_chart(html: &mut String, chart: &Chart) -> std::fmt::Result {

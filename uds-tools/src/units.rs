@@ -69,10 +69,19 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
     if part == 0 || whole == 0 {
         return "0.0%".into();
     }
-    let percent = part as f64 * 100.0 / whole as f64;
-    if percent < 0.05 {
+    let share = part as f64 / whole as f64;
+    // A part that is just not all may be 1 as a floating point number.
+    if part < whole { percent(share.min(1.0 - f64::EPSILON)) } else { percent(share) }
+}
+
+/// A share as a percentage, with one decimal: `12.3%`.
+pub(crate) fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent <= 0.0 {
+        "0.0%".into()
+    } else if percent < 0.05 {
         "<0.1%".into()
-    } else if part < whole && percent >= 99.95 {
+    } else if share < 1.0 && percent >= 99.95 {
         ">99.9%".into()
     } else {
         format!("{percent:.1}%")
@@ -238,6 +247,11 @@ mod tests {
         assert_eq!(share(5, 5), "100.0%");
         assert_eq!(share(0, 0), "0.0%");
         assert_eq!(share(1, 3), "33.3%");
+        assert_eq!(share(u64::MAX - 1, u64::MAX), ">99.9%");
+        assert_eq!(
+            (percent(0.0), percent(1e-9), percent(1.0)),
+            ("0.0%".into(), "<0.1%".into(), "100.0%".into())
+        );
     }
 
     // Guards leap years and the ends of months and of the unit ranges.
