@@ -9,9 +9,11 @@
 //! | `pipeline` | the threads and the queue between them |
 //! | `target` | the index that names are posted to |
 //! | `totals`, `failures` | what was counted, and what could not be read |
-//! | `compress` | what compression would add |
+//! | `breakdown`, `compress` | where the savings are, and what compression would add |
 //! | `progress`, `report` | what is shown while it runs, and in the end |
 
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "nothing feeds it yet"))]
+mod breakdown;
 #[cfg_attr(not(test), expect(dead_code, reason = "nothing feeds it yet"))]
 mod compress;
 mod failures;
