@@ -14,6 +14,13 @@
 //! | `progress`, `report` | what is shown while it runs, and in the end |
 
 mod chunker;
+//! | `breakdown`, `compress` | where the savings are, and what compression would add |
+//! | `progress`, `report` | what is shown while it runs, and in the end |
+
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "nothing feeds it yet"))]
+mod breakdown;
+#[cfg_attr(not(test), expect(dead_code, reason = "nothing feeds it yet"))]
+mod compress;
 mod failures;
 mod name;
 mod pipeline;
