@@ -223,17 +223,39 @@ impl Model {
     /// What each candidate would have found so far.
     #[must_use]
     pub fn curve(&self) -> Curve {
-        let found = |missed: &Missed, doubtful: u64| Found {
+        let of_candidate =
+            |rated: &Rated| self.found(&self.new.plus(&rated.missed), rated.doubtful);
+        Curve {
+            observed: self.observed,
+            unlimited: self.unlimited(),
+            found: self.candidates.iter().map(of_candidate).collect(),
+            sampled_one_in: self.sampled_one_in(),
+        }
+    }
+
+    /// What an index without limits would have found so far: a part of the curve, for less work.
+    #[must_use]
+    pub fn unlimited(&self) -> Found {
+        self.found(&self.new, 0)
+    }
+
+    /// All that was observed so far.
+    #[must_use]
+    pub const fn observed(&self) -> Amount {
+        self.observed
+    }
+
+    /// One name in so many is in the sample: 1 while all are.
+    #[must_use]
+    pub const fn sampled_one_in(&self) -> u64 {
+        1 << self.halvings
+    }
+
+    fn found(&self, missed: &Missed, doubtful: u64) -> Found {
+        Found {
             records: self.observed.records.saturating_sub(missed.records),
             bytes: self.observed.bytes.saturating_sub(missed.bytes()),
             error_bytes: missed.error_bytes().hypot(doubtful as f64 * SPARSE_DOUBT) as u64,
-        };
-        let of_candidate = |rated: &Rated| found(&self.new.plus(&rated.missed), rated.doubtful);
-        Curve {
-            observed: self.observed,
-            unlimited: found(&self.new, 0),
-            found: self.candidates.iter().map(of_candidate).collect(),
-            sampled_one_in: 1 << self.halvings,
         }
     }
 

@@ -10,23 +10,23 @@
 //! | `pipeline` | the threads and the queue between them |
 //! | `target` | the index that names are posted to |
 //! | `totals`, `failures` | what was counted, and what could not be read |
+//! | `observer`, `poster` | what the workers tell: the model, the files' counts, a sample |
+//! | `kept` | the model beside an index, for the next run |
+//! | `breakdown`, `compress` | where the savings are, and what compression would add |
 //! | `sizing` | how much index the data needs: curve, knee, recommendation |
 //! | `progress`, `report` | what is shown while it runs, and in the end |
 
-mod chunker;
-//! | `breakdown`, `compress` | where the savings are, and what compression would add |
-//! | `progress`, `report` | what is shown while it runs, and in the end |
-
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "nothing feeds it yet"))]
 mod breakdown;
-#[cfg_attr(not(test), expect(dead_code, reason = "nothing feeds it yet"))]
+mod chunker;
 mod compress;
 mod failures;
+mod kept;
 mod name;
+mod observer;
 mod pipeline;
+mod poster;
 mod progress;
 mod report;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the scan does not fill it yet"))]
 pub(crate) mod sizing;
 mod source;
 mod target;
@@ -42,13 +42,18 @@ pub(crate) use chunker::Chunker;
 pub(crate) use name::{BLAKE3_NONCE, BLOCK_BYTES, Naming, is_zero};
 
 use crate::cli::EstimateArgs;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, complain};
+use crate::new_file::NewFile;
 use crate::output::print;
 use crate::stop::Stop;
+use crate::terminal::Canvas;
 use failures::Failures;
+use kept::{Kept, Standing};
+use observer::{Observer, Question};
 use pipeline::Scan;
+use poster::ScanPoster;
 use progress::Progress;
-use report::{Report, Stage};
+use report::{Basis, Report, Stage};
 use target::{IndexPoster, Target};
 use totals::Totals;
 use walk::Walk;
@@ -62,11 +67,15 @@ const SAVING: &str = "stopping, and saving the index; once more ends at once and
 /// Runs the command.
 pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {
     check_paths(arguments)?;
+    let page = arguments.html.as_deref();
+    let page = page.map(|path| NewFile::plan(path, arguments.force, arguments.index.as_deref()));
+    let page = page.transpose()?;
     let stop = Stop::default();
     stop.on_interrupt(if arguments.index.is_some() { SAVING } else { STOPPING })?;
     let start = Instant::now();
-    let target = Target::open(arguments, &stop)?;
-    let excluded: Vec<_> = target.identity().into_iter().collect();
+    let target = wants_index(arguments).then(|| Target::open(arguments, &stop)).transpose()?;
+    let observer = observer(arguments, target.as_ref())?;
+    let excluded: Vec<_> = target.as_ref().and_then(Target::identity).into_iter().collect();
     let walk = || Walk::new(arguments.one_file_system, &excluded);
     let (totals, failures) = (Totals::default(), Failures::default());
     let scan = Scan {
@@ -79,32 +88,87 @@ pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {
         stop: &stop,
     };
     let mut progress = Progress::new(arguments.quiet, &arguments.paths, walk(), &stop);
-    let scanned =
-        pipeline::run(&scan, walk(), || IndexPoster::new(&target), || progress.update(&totals));
+    let poster = || ScanPoster::new(&observer, target.as_ref().map(IndexPoster::new));
+    let scanned = pipeline::run(&scan, walk(), poster, || progress.update(&totals, &observer));
     progress.finish();
     // From here on a first Ctrl-C comes too late to be obeyed, and changes nothing.
     let interrupted = stop.is_wished();
-    let how = (arguments.hash, arguments.chunker);
-    let mut report = Report::new(&totals, &failures, &target, how, interrupted);
-    let scanned = scanned.map_err(|failure| target.explain(failure));
-    let looked_up = target.check_lookups(totals.failed.get());
-    // An index that could not answer can perhaps be saved; what it was told before is not lost.
-    let saved = target.finish();
-    report.failed = match (&scanned, &saved, &looked_up) {
-        (Err(_), ..) => Some(Stage::Scan),
-        (_, Err(_), _) => Some(Stage::Save),
-        (.., Err(_)) => Some(Stage::Lookup),
-        (Ok(()), Ok(()), Ok(())) => None,
-    };
+    if target.is_none() {
+        observer.count_without_limit(&totals);
+    }
+    let basis = target.as_ref().map_or(Basis::Model(&observer), Basis::Index);
+    let mut report = Report::new(&totals, &failures, basis, &observer, how(arguments));
+    report.interrupted = interrupted;
+    let ended = end(arguments, scanned, target, &observer, &totals);
+    report.failed = ended.as_ref().err().map(|&(stage, _)| stage);
     report.seconds = start.elapsed().as_secs_f64();
-    let printed = print(arguments.format, || report.text(), &report);
+    let printed = print(arguments.format, || report.text(Canvas::of_stdout()), &report);
+    let page = page.zip(report.page()).map_or(Ok(()), |(file, page)| file.write(&page, &stop));
     failures.report();
-    scanned.and(saved).and(looked_up).and(printed)?;
+    ended.map_err(|(_, failure)| failure).and(page).and(printed)?;
     Ok(match (interrupted, failures.count()) {
         (true, _) => Exit::Interrupted,
         (false, 0) => Exit::Done,
         (false, _) => Exit::InputOutput,
     })
+}
+
+/// Whether names are to be posted to a real index: one that is kept, or one of a size or in a place
+/// that was asked for.
+fn wants_index(arguments: &EstimateArgs) -> bool {
+    let asks = arguments.memory.is_some() || arguments.sparse || arguments.temp_dir.is_some();
+    arguments.index.is_some() || (asks && question(arguments) != Question::Compression)
+}
+
+fn question(arguments: &EstimateArgs) -> Question {
+    match (arguments.dedupe_only, arguments.compression_only) {
+        (true, _) => Question::Deduplication,
+        (false, true) => Question::Compression,
+        (false, false) => Question::Both,
+    }
+}
+
+/// How names are made.
+fn how(arguments: &EstimateArgs) -> (Naming, Chunker) {
+    (arguments.hash, arguments.chunker)
+}
+
+/// The observer: it goes on where the last run with the same index ended.
+fn observer(arguments: &EstimateArgs, target: Option<&Target>) -> Result<Observer, Failure> {
+    let kept = target.and_then(|target| {
+        kept::load(target.path.as_deref()?, Standing::of(&target.index), how(arguments))
+    });
+    let Kept { model, zero_bytes } = match kept {
+        Some(kept) => kept,
+        None => Kept { model: observer::new_model()?, zero_bytes: 0 },
+    };
+    Ok(Observer::new(question(arguments), model, zero_bytes))
+}
+
+/// Saves what is kept, and says what failed first, and where.
+fn end(
+    arguments: &EstimateArgs,
+    scanned: Result<(), Failure>,
+    target: Option<Target>,
+    observer: &Observer,
+    totals: &Totals,
+) -> Result<(), (Stage, Failure)> {
+    let Some(target) = target else { return scanned.map_err(|failure| (Stage::Scan, failure)) };
+    let scanned = scanned.map_err(|failure| (Stage::Scan, target.explain(failure)));
+    let looked_up = target.check_lookups(totals.failed.get());
+    let (path, standing) = (target.path.clone(), Standing::of(&target.index));
+    // An index that could not answer can perhaps be saved; what it was told before is not lost.
+    let saved = target.finish();
+    if let (Ok(()), Some(path), Some(model)) = (&saved, path, observer.model()) {
+        let zero_bytes = observer.earlier_zero_bytes + totals.zero_bytes.get();
+        let kept = kept::save(&path, standing, how(arguments), (&model, zero_bytes));
+        if let Err(error) = kept {
+            complain(format_args!("warning: {error:#}"));
+        }
+    }
+    scanned?;
+    saved.map_err(|failure| (Stage::Save, failure))?;
+    looked_up.map_err(|failure| (Stage::Lookup, failure))
 }
 
 fn cores() -> usize {
@@ -123,7 +187,7 @@ fn check_paths(arguments: &EstimateArgs) -> Result<(), Failure> {
     match failures.pop() {
         Some((path, error)) => {
             for (path, error) in failures {
-                crate::exit::complain(format_args!("cannot read {path:?}: {error}"));
+                complain(format_args!("cannot read {path:?}: {error}"));
             }
             let what = format!("cannot read {path:?}");
             Err(Failure::new(Exit::InputOutput, error).about(what))

@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &HistogramArgs) -> Result<Exit, Failure> {
     let path = &arguments.index.file;
     let stop = Stop::default();
     stop.on_interrupt(STOPPING)?;
-    let plan = |page| NewFile::plan(page, arguments.force, path);
+    let plan = |page| NewFile::plan(page, arguments.force, Some(path));
     let file = arguments.html.as_deref().map(plan).transpose()?;
     let look = Look::at(&arguments.index, arguments.quiet, &stop)?;
     if let Some(report) = &look.recovery {

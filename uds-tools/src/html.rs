@@ -12,9 +12,7 @@ mod estimate;
 
 use std::fmt::Write;
 
-#[cfg_attr(not(test), expect(unused_imports, reason = "the scan does not write its page yet"))]
 pub(crate) use self::bars::{BarRow, Bars};
-#[cfg_attr(not(test), expect(unused_imports, reason = "the scan does not write its page yet"))]
 pub(crate) use self::estimate::EstimatePage;
 use crate::chart::{Bin, Chart};
 use crate::units;

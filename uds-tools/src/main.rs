@@ -15,7 +15,6 @@ mod dump;
 mod estimate;
 mod exit;
 mod histogram;
-#[cfg_attr(not(test), expect(dead_code, reason = "the scan does not write its page yet"))]
 mod html;
 mod info;
 mod look;

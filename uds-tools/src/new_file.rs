@@ -26,8 +26,8 @@ pub(crate) struct NewFile<'a> {
 
 impl<'a> NewFile<'a> {
     /// Checks that the file may be made, or replaced where `force` says so. `index` is what it is
-    /// made from.
-    pub(crate) fn plan(path: &'a Path, force: bool, index: &Path) -> Result<Self, Failure> {
+    /// made from, if there is one.
+    pub(crate) fn plan(path: &'a Path, force: bool, index: Option<&Path>) -> Result<Self, Failure> {
         let Ok(found) = fs::metadata(path) else {
             let directory = path.parent().filter(|it| !it.as_os_str().is_empty());
             if let Some(Err(error)) = directory.map(fs::metadata) {
@@ -41,7 +41,10 @@ impl<'a> NewFile<'a> {
             };
         };
         let identity = |metadata: &fs::Metadata| (metadata.dev(), metadata.ino());
-        if fs::metadata(index).is_ok_and(|index| identity(&index) == identity(&found)) {
+        if index
+            .and_then(|index| fs::metadata(index).ok())
+            .is_some_and(|index| identity(&index) == identity(&found))
+        {
             return Err(Failure::usage(format_args!("{path:?} is the index; choose another file")));
         }
         if !found.is_file() {

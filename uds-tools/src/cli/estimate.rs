@@ -63,6 +63,18 @@ pub(crate) struct EstimateArgs {
     /// Where the temporary index goes [default: the system's place]
     #[arg(long, value_name = "DIR", conflicts_with = "index")]
     pub(crate) temp_dir: Option<PathBuf>,
+    /// Do not sample how well the blocks compress
+    #[arg(long, conflicts_with = "compression_only")]
+    pub(crate) dedupe_only: bool,
+    /// Only sample how well the blocks compress
+    #[arg(long, conflicts_with_all = ["index", "html"])]
+    pub(crate) compression_only: bool,
+    /// Write a page with the curve and where the savings are, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Replace FILE if it exists
+    #[arg(long, requires = "html")]
+    pub(crate) force: bool,
     /// How to print the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: Format,

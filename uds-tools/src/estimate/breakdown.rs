@@ -30,7 +30,6 @@ use std::ops::AddAssign;
 use std::path::Path;
 
 pub(crate) use age::{AgeTally, AgeUnit};
-pub(crate) use bars::{BarRow, Bars};
 pub(crate) use savings::{Savings, Scope};
 
 use kinds::Kinds;

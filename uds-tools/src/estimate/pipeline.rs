@@ -114,7 +114,11 @@ fn feed(scan: &Scan<'_>, walk: Walk, tasks: &SyncSender<Task>) {
         }
         match found {
             Found::File { path, bytes, inode } => {
-                let mut pieces = Source::pieces(path, bytes, inode, scan.chunker.piece_bytes());
+                let mut pieces = {
+                    let root = scan.paths.iter().find(|root| path.starts_with(root));
+                    let root = Arc::from(root.unwrap_or(&path).as_path());
+                    Source::pieces(path, bytes, inode, root, scan.chunker.piece_bytes())
+                };
                 pieces.try_for_each(&mut hand_over)?;
             }
             Found::HardLink => scan.totals.hard_links.add(1),
@@ -147,6 +151,7 @@ fn work<P: Poster>(
                 return worker.finish();
             }
             worker.read(&piece)?;
+            worker.release(piece);
         }
     }
     worker.finish()

@@ -9,6 +9,7 @@ use std::thread;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::observer::Observer;
 use super::totals::Totals;
 use super::walk::{Found, Walk};
 use crate::stop::Stop;
@@ -43,7 +44,7 @@ impl Progress {
     }
 
     /// Shows how far the scan has come.
-    pub(crate) fn update(&mut self, totals: &Totals) {
+    pub(crate) fn update(&mut self, totals: &Totals, observer: &Observer) {
         if self.bar.is_hidden() {
             return;
         }
@@ -55,8 +56,9 @@ impl Progress {
                 "{wide_bar} {percent}% {binary_bytes_per_sec}, {eta} left, {msg}",
             ));
         }
-        let share = units::share(totals.duplicate_bytes.get(), totals.bytes.get());
-        self.bar.set_message(format!("{share} duplicate"));
+        if let Some(share) = observer.share_so_far(totals.zero_bytes.get()) {
+            self.bar.set_message(format!("{} duplicate", units::percent(share)));
+        }
         self.bar.set_position(totals.bytes.get());
         self.bar.tick();
     }

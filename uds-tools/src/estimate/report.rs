@@ -14,23 +14,27 @@
 //!    blocks.
 //! 3. No line of the text is wider than 60 columns, the index's path excepted.
 
+mod index;
 mod losses;
 
 use std::fmt::Write;
-use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
-use uds_index::Statistics;
 
+pub(crate) use self::index::Basis;
+use self::index::{Facts, IndexFacts};
 use self::losses::Losses;
-use super::chunker::Chunker;
+use super::Chunker;
+use super::breakdown::Savings;
 use super::failures::Failures;
 use super::name::{BLOCK_BYTES, Naming};
-use super::target::Target;
+use super::observer::Observer;
+use super::sizing::Answer;
 use super::totals::Totals;
+use crate::html::EstimatePage;
 use crate::output::SCHEMA_VERSION;
-use crate::size::memory_for_records;
+use crate::terminal::Canvas;
 use crate::units;
 
 /// Where the index failed.
@@ -85,20 +89,13 @@ pub(crate) struct Report {
     /// The memory size that would have held all records, if records were discarded and one would.
     pub(crate) memory_needed: Option<String>,
     pub(crate) index: IndexFacts,
+    /// How much index the data needs; none where compression alone was asked for.
+    #[serde(flatten)]
+    pub(crate) answer: Option<Answer>,
+    /// One name in so many was followed: 1 if what comes of the names is exact.
+    pub(crate) sampled_one_in: u64,
+    pub(crate) savings: Savings,
     pub(crate) seconds: f64,
-}
-
-/// What the index is, and how full.
-#[derive(Debug, Serialize)]
-pub(crate) struct IndexFacts {
-    pub(crate) path: Option<String>,
-    pub(crate) memory: Option<String>,
-    pub(crate) sparse: bool,
-    pub(crate) disk_bytes: u64,
-    pub(crate) window_records: u64,
-    pub(crate) window_bytes: u64,
-    pub(crate) records_in_index: u64,
-    pub(crate) full_share: f64,
 }
 
 impl Report {
@@ -106,9 +103,9 @@ impl Report {
     pub(crate) fn new(
         totals: &Totals,
         failures: &Failures,
-        target: &Target,
+        basis: Basis<'_>,
+        observer: &Observer,
         (naming, chunker): (Naming, Chunker),
-        interrupted: bool,
     ) -> Self {
         let (blocks, duplicate_bytes) = (totals.blocks.get(), totals.duplicate_bytes.get());
         let bytes = totals.bytes.get();
@@ -116,23 +113,12 @@ impl Report {
             Chunker::Fixed => blocks * BLOCK_BYTES as u64,
             Chunker::FastCdc(_) => bytes,
         };
-        let after = target.index.statistics();
-        let index = IndexFacts::new(target, &after, chunker.block_bytes());
-        let losses = Losses::between(&target.before, &after);
-        // Every new name took a record, and so did every known one that was not in the open
-        // chapter: it was moved there. In a larger window some of these would have been one.
-        let records_before = records_in_index(target, &target.before);
-        let taken = |statistics: &Statistics| {
-            statistics.posts_not_found + statistics.posts_found - statistics.posts_found_open
-        };
-        let needed = records_before + taken(&after).saturating_sub(taken(&target.before));
-        let enough = needed.max(index.window_records);
-        let memory = (losses.records_discarded > 0)
-            .then(|| memory_for_records(enough, index.sparse))
-            .flatten();
+        let Facts { index, losses, memory_needed } = basis.facts(chunker.block_bytes());
+        let zero_bytes = totals.zero_bytes.get();
+        let savings = observer.savings(chunker, zero_bytes, block_bytes, duplicate_bytes);
         Self {
             schema_version: SCHEMA_VERSION,
-            interrupted,
+            interrupted: false,
             failed: None,
             hash: naming.as_str(),
             chunker: chunker.to_string(),
@@ -152,24 +138,32 @@ impl Report {
             blocks_failed: totals.failed.get(),
             bytes_saved: duplicate_bytes.min(bytes),
             saved_share: fraction(duplicate_bytes, block_bytes),
-            zero_bytes: totals.zero_bytes.get(),
+            zero_bytes,
             unique_bytes: totals.unique_bytes.get(),
             duplicate_bytes,
             block_bytes,
             losses,
-            memory_needed: memory.map(|memory| memory.to_string()),
+            memory_needed: memory_needed.map(|memory| memory.to_string()),
             index,
+            answer: observer.answer(zero_bytes),
+            sampled_one_in: observer.model().map_or(1, |model| model.sampled_one_in()),
+            savings,
             seconds: 0.0,
         }
     }
 
     /// The text for people.
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn text(&self, canvas: Canvas) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = self.write_scanned(&mut text);
-        let _ = self.write_blocks(&mut text);
-        let _ = self.write_index(&mut text);
+        if self.answer.is_some() {
+            let _ = self.write_blocks(&mut text);
+        }
+        if !self.index.modelled {
+            let _ = self.index.write(&mut text);
+        }
+        text.push_str(&self.savings.text());
         if self.interrupted {
             text.push_str("\nINTERRUPTED: this covers only what was read so far.\n");
         }
@@ -179,8 +173,47 @@ impl Report {
             Some(Stage::Lookup) => "\nFAILED: the index could not look up some of the blocks.\n",
             None => "",
         });
-        text.push_str(&self.losses.warning(self.memory_needed.as_deref(), self.index.sparse));
+        if !self.index.modelled {
+            text.push_str(&self.losses.warning(self.memory_needed.as_deref(), self.index.sparse));
+        }
+        // Last, so that it is what is seen above the prompt.
+        if let Some(answer) = &self.answer {
+            text.push('\n');
+            text.push_str(&answer.text(canvas));
+        }
         text
+    }
+
+    /// The page for a browser; none where there is no curve.
+    pub(crate) fn page(&self) -> Option<String> {
+        let answer = self.answer.as_ref()?;
+        let facts = [
+            ("Scanned", units::bytes(self.bytes_scanned)),
+            ("Files", units::count(self.files_scanned)),
+            ("Blocks", units::count(self.blocks)),
+            (
+                "Cut into",
+                match self.chunker.as_str() {
+                    "fixed" => "blocks of 4 KiB".to_owned(),
+                    chunks => chunks.to_owned(),
+                },
+            ),
+            ("Duplicate", self.share_text(self.duplicate_bytes)),
+            ("Zero", self.share_text(self.zero_bytes)),
+            ("Time", units::duration(Duration::from_secs_f64(self.seconds))),
+        ];
+        let bars = self.savings.bars();
+        let page = EstimatePage {
+            title: "How much deduplication index?",
+            facts: &facts,
+            answer,
+            bars: &bars,
+        };
+        Some(page.html())
+    }
+
+    fn share_text(&self, bytes: u64) -> String {
+        format!("{}, {}", units::bytes(bytes), units::share(bytes, self.block_bytes))
     }
 
     fn write_scanned(&self, text: &mut String) -> std::fmt::Result {
@@ -252,54 +285,6 @@ impl Report {
             units::share(all, self.block_bytes)
         )
     }
-
-    fn write_index(&self, text: &mut String) -> std::fmt::Result {
-        let index = &self.index;
-        let path = index.path.as_ref().map(|path| units::path(Path::new(path)));
-        writeln!(text, "\nIndex      {}", path.as_deref().unwrap_or("temporary"))?;
-        if index.sparse {
-            text.push_str("  kind     sparse: misses duplicates that come alone\n");
-        }
-        writeln!(
-            text,
-            "  size     {} of memory, {} on disk{}",
-            index.memory.as_deref().unwrap_or("no named size"),
-            units::bytes(index.disk_bytes),
-            if index.path.is_some() { "" } else { " when full" },
-        )?;
-        writeln!(
-            text,
-            "  holds    {} of {} records, {} full",
-            units::count(index.records_in_index),
-            units::count(index.window_records),
-            units::share(index.records_in_index, index.window_records),
-        )
-    }
-}
-
-impl IndexFacts {
-    fn new(target: &Target, statistics: &Statistics, block_bytes: u64) -> Self {
-        let configuration = target.index.configuration();
-        let window = target.index.geometry().records_per_volume();
-        let records = records_in_index(target, statistics);
-        Self {
-            path: target.path.as_ref().map(|path| path.display().to_string()),
-            memory: configuration.memory_size().map(|memory| memory.to_string()),
-            sparse: configuration.is_sparse(),
-            disk_bytes: crate::storage::file_bytes(configuration, 0).unwrap_or(0),
-            window_records: window,
-            window_bytes: window * block_bytes,
-            records_in_index: records,
-            full_share: fraction(records, window),
-        }
-    }
-}
-
-/// Records of the closed chapters that are remembered, and of the open one.
-fn records_in_index(target: &Target, statistics: &Statistics) -> u64 {
-    let (newest, oldest) = (statistics.newest_chapter.get(), statistics.oldest_chapter.get());
-    let per_chapter = u64::from(target.index.geometry().records_per_chapter());
-    newest.saturating_sub(oldest) * per_chapter + statistics.open_chapter_records
 }
 
 fn fraction(part: u64, whole: u64) -> f64 {

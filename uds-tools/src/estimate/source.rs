@@ -29,9 +29,39 @@ pub(crate) const READ_BYTES: usize = 256 << 10;
 pub(crate) struct Source {
     pub(crate) path: PathBuf,
     pub(crate) inode: u64,
+    /// The given path under which it was found.
+    pub(crate) root: Arc<Path>,
+    pub(crate) tally: Tally,
     /// Pieces that no thread has finished.
     pieces_left: AtomicU64,
     failed: AtomicBool,
+}
+
+/// What was counted of a file. Whoever holds the file last reads it; until then it is written by
+/// any worker.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    bytes: AtomicU64,
+    zero_bytes: AtomicU64,
+    saved_bytes: AtomicU64,
+}
+
+impl Tally {
+    /// Counts blocks of a batch: their bytes, and about how many of these were known.
+    pub(crate) fn add(&self, bytes: u64, saved_bytes: u64) {
+        self.bytes.fetch_add(bytes, Relaxed);
+        self.saved_bytes.fetch_add(saved_bytes, Relaxed);
+    }
+
+    /// Counts zero blocks.
+    pub(crate) fn add_zero(&self, bytes: u64) {
+        self.zero_bytes.fetch_add(bytes, Relaxed);
+    }
+
+    /// Bytes of the blocks that are not zero, of those that are, and about how many were known.
+    pub(crate) fn get(&self) -> (u64, u64, u64) {
+        (self.bytes.load(Relaxed), self.zero_bytes.load(Relaxed), self.saved_bytes.load(Relaxed))
+    }
 }
 
 /// A part of a file for one thread to read.
@@ -59,12 +89,15 @@ impl Source {
         path: PathBuf,
         bytes: u64,
         inode: u64,
+        root: Arc<Path>,
         piece_bytes: u64,
     ) -> impl Iterator<Item = Piece> {
         let count = bytes.div_ceil(piece_bytes).max(1);
         let source = Arc::new(Self {
             path,
             inode,
+            root,
+            tally: Tally::default(),
             pieces_left: AtomicU64::new(count),
             failed: AtomicBool::new(false),
         });

@@ -43,6 +43,8 @@ pub(crate) struct Totals {
     pub(crate) zero_bytes: Counter,
     pub(crate) unique_bytes: Counter,
     pub(crate) duplicate_bytes: Counter,
+    /// Bytes of the blocks that are not zero, padding counted.
+    pub(crate) posted_bytes: Counter,
     /// Blocks that the index could not look up.
     pub(crate) failed: Counter,
     /// Further names of files that were counted already.

@@ -34,6 +34,8 @@ pub(crate) struct Block<'a> {
     pub(crate) name: RecordName,
     /// What is to be stored with the name: where the block lies.
     pub(crate) data: RecordData,
+    /// Where it is in the file: the number of a block, or the byte at which a chunk begins.
+    pub(crate) place: u64,
     /// Its content, padded if it is a block of 4 KiB.
     pub(crate) bytes: &'a [u8],
     /// The file that it is in.
@@ -50,6 +52,11 @@ pub(crate) trait Poster {
 
     /// Posts the batch, empties it, and says what became of its names.
     fn post(&mut self) -> Posted;
+
+    /// Lets go of a file of which a piece was read.
+    fn release(&mut self, source: Arc<Source>) {
+        drop(source);
+    }
 }
 
 /// What became of the names of a batch.
@@ -86,6 +93,7 @@ struct Seen {
     blocks: u64,
     zero: u64,
     zero_bytes: u64,
+    posted_bytes: u64,
 }
 
 impl<'a, P: Poster> Worker<'a, P> {
@@ -147,7 +155,7 @@ impl<'a, P: Poster> Worker<'a, P> {
                 Ok(Some(Extent::Hole { bytes })) => {
                     self.take(&piece.source, place, buffer, held, true)?;
                     held = 0;
-                    self.count_hole(bytes);
+                    self.count_hole(&piece.source, bytes);
                 }
                 Ok(None) => break,
                 Err(error) => {
@@ -158,6 +166,11 @@ impl<'a, P: Poster> Worker<'a, P> {
         }
         self.take(&piece.source, place, buffer, held, true)?;
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Lets go of a piece that was read.
+    pub(crate) fn release(&mut self, piece: Piece) {
+        self.poster.release(piece.source);
     }
 
     /// Posts what waits; to be called at the end.
@@ -176,10 +189,12 @@ impl<'a, P: Poster> Worker<'a, P> {
     ) -> Result<usize, Failure> {
         let taken = self.cut(source, place, buffer, filled, nothing_follows);
         // The shared counters are touched once a read, not once a block.
-        let Seen { blocks, zero, zero_bytes } = mem::take(&mut self.seen);
+        let Seen { blocks, zero, zero_bytes, posted_bytes } = mem::take(&mut self.seen);
         self.totals.blocks.add(blocks);
+        self.totals.posted_bytes.add(posted_bytes);
         self.totals.zero.add(zero);
         self.totals.zero_bytes.add(zero_bytes);
+        source.tally.add_zero(zero_bytes);
         taken
     }
 
@@ -235,12 +250,13 @@ impl<'a, P: Poster> Worker<'a, P> {
             self.seen.zero_bytes += bytes.len() as u64;
             return Ok(());
         }
+        self.seen.posted_bytes += bytes.len() as u64;
         let (name, data) = (self.naming.name(bytes), place(source.inode, number));
-        self.poster.add(&Block { name, data, bytes, source });
+        self.poster.add(&Block { name, data, place: number, bytes, source });
         if self.poster.waiting() >= BATCH_NAMES { self.post() } else { Ok(()) }
     }
 
-    fn count_hole(&self, bytes: u64) {
+    fn count_hole(&self, source: &Source, bytes: u64) {
         let blocks = self.chunker.blocks_of_hole(bytes);
         let zero_bytes = match self.chunker {
             Chunker::Fixed => blocks * BLOCK_BYTES as u64,
@@ -250,6 +266,7 @@ impl<'a, P: Poster> Worker<'a, P> {
         self.totals.blocks.add(blocks);
         self.totals.zero.add(blocks);
         self.totals.zero_bytes.add(zero_bytes);
+        source.tally.add_zero(zero_bytes);
     }
 
     fn post(&mut self) -> Result<(), Failure> {

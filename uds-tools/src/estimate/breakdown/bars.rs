@@ -7,28 +7,8 @@
 
 use super::savings::{Figures, Savings};
 use super::text::full_place;
+use crate::html::{BarRow, Bars};
 use crate::units;
-
-/// A list of bars.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Bars {
-    pub(crate) id: &'static str,
-    pub(crate) title: String,
-    pub(crate) note: String,
-    /// What a row is about, its value, and its share.
-    pub(crate) columns: [&'static str; 3],
-    pub(crate) rows: Vec<BarRow>,
-}
-
-/// A bar.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct BarRow {
-    pub(crate) label: String,
-    /// How long the bar is, in bytes.
-    pub(crate) value: u64,
-    pub(crate) value_text: String,
-    pub(crate) share_text: String,
-}
 
 impl Savings {
     /// The lists that have rows; none if deduplication saves nothing.

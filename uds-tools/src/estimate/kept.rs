@@ -1,0 +1,168 @@
+//! The model beside the index of `--index`: what makes a later run go on with the curve, too.
+//!
+//! The index `FILE` has the model in `FILE.curve`: how the names were made, where the index stood,
+//! and then the model as `uds-sizing` saves it. Without that file, or with one that does not belong
+//! to the index as it is, the curve covers the run alone.
+//!
+//! # Invariants
+//!
+//! 1. The model is saved after the index, and only if that was. If it says that the index stood
+//!    where it stands now, both have seen the same blocks.
+//! 2. The file is replaced as a whole, or not at all.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use uds_index::Index;
+use uds_sizing::Model;
+
+use super::observer::candidates;
+use super::{Chunker, Naming};
+use crate::exit::complain;
+
+/// `UDSCURVE`, and the version of what precedes the model.
+const MAGIC: [u8; 8] = *b"UDSCURV1";
+/// Bytes of how the names were made, at most.
+const MOST_WORDS: usize = 64;
+
+/// A model, and what it does not count itself.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) model: Model,
+    /// Bytes of the zero blocks of all runs.
+    pub(crate) zero_bytes: u64,
+}
+
+/// Where an index stands: its newest chapter, and the records in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing([u64; 2]);
+
+impl Standing {
+    /// Where `index` stands.
+    pub(crate) fn of(index: &Index) -> Self {
+        let statistics = index.statistics();
+        Self([statistics.newest_chapter.get(), statistics.open_chapter_records])
+    }
+
+    /// Whether nothing was posted yet.
+    pub(crate) fn is_start(self) -> bool {
+        self == Self([0, 0])
+    }
+}
+
+/// How names are made: two models of different names have nothing in common.
+fn words(naming: Naming, chunker: Chunker) -> String {
+    format!("{} {chunker}", naming.as_str())
+}
+
+/// The file of the model for an index in `path`; none for a device.
+fn file_of(path: &Path) -> Option<PathBuf> {
+    let is_device = std::fs::metadata(path).is_ok_and(|it| it.file_type().is_block_device());
+    let mut name = path.as_os_str().to_owned();
+    name.push(".curve");
+    (!is_device).then(|| name.into())
+}
+
+/// The model of the index in `path`, if there is one that has seen what the index has; and
+/// a warning where it has not.
+pub(crate) fn load(
+    path: &Path,
+    standing: Standing,
+    (naming, chunker): (Naming, Chunker),
+) -> Option<Kept> {
+    // Nothing that was said of an index before this one concerns it.
+    if standing.is_start() {
+        return None;
+    }
+    let loaded = match file_of(path) {
+        Some(file) => read(&file, standing, &words(naming, chunker)),
+        None => Err(anyhow::anyhow!("a device has no place for one")),
+    };
+    match loaded {
+        Ok(kept) => Some(kept),
+        Err(error) => {
+            complain(format_args!(
+                "warning: {path:?}: there is no curve of what the index has seen before: \
+                 {error:#}; the curve covers this run alone, the counts do not"
+            ));
+            None
+        }
+    }
+}
+
+fn read(path: &Path, standing: Standing, words: &str) -> Result<Kept> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            anyhow::bail!("{path:?} does not exist")
+        }
+        file => file.with_context(|| format!("cannot read {path:?}"))?,
+    };
+    let mut file = BufReader::new(file);
+    let mut take = |what: &str| {
+        let mut bytes = [0; 8];
+        file.read_exact(&mut bytes).with_context(|| format!("{path:?} ends in its {what}"))?;
+        Ok::<_, anyhow::Error>(bytes)
+    };
+    ensure!(take("magic number")? == MAGIC, "{path:?} is no curve of this version");
+    let found =
+        Standing([u64::from_le_bytes(take("standing")?), u64::from_le_bytes(take("standing")?)]);
+    let zero_bytes = u64::from_le_bytes(take("zero bytes")?);
+    let length = u64::from_le_bytes(take("words")?);
+    ensure!(length <= MOST_WORDS as u64, "{path:?} is damaged");
+    let mut bytes = vec![0; length as usize];
+    file.read_exact(&mut bytes).with_context(|| format!("{path:?} ends in its words"))?;
+    let found_words = String::from_utf8_lossy(&bytes);
+    ensure!(
+        found_words == words,
+        "{path:?} is of names that were made otherwise ({found_words}, not {words})"
+    );
+    ensure!(found == standing, "{path:?} is of another state of the index");
+    let model = Model::load(&candidates(), file).with_context(|| format!("{path:?}"))?;
+    Ok(Kept { model, zero_bytes })
+}
+
+/// Saves the model of the index in `path`, which stands at `standing` and is saved.
+pub(crate) fn save(
+    path: &Path,
+    standing: Standing,
+    (naming, chunker): (Naming, Chunker),
+    (model, zero_bytes): (&Model, u64),
+) -> Result<()> {
+    let Some(path) = file_of(path) else { return Ok(()) };
+    let mut unfinished = path.clone().into_os_string();
+    unfinished.push(".unfinished");
+    let unfinished = PathBuf::from(unfinished);
+    let written = write(&unfinished, standing, &words(naming, chunker), (model, zero_bytes))
+        .and_then(|()| Ok(std::fs::rename(&unfinished, &path)?));
+    if written.is_err() {
+        // What cannot be written cannot be of use; it may not be there either.
+        let _ = std::fs::remove_file(&unfinished);
+    }
+    written.with_context(|| {
+        format!(
+            "cannot write the curve to {path:?}; the index is saved, a later run begins a new one"
+        )
+    })
+}
+
+fn write(
+    path: &Path,
+    standing: Standing,
+    words: &str,
+    (model, zero_bytes): (&Model, u64),
+) -> Result<()> {
+    let file = File::create(path)?;
+    let mut to = BufWriter::new(&file);
+    to.write_all(&MAGIC)?;
+    for number in [standing.0[0], standing.0[1], zero_bytes, words.len() as u64] {
+        to.write_all(&number.to_le_bytes())?;
+    }
+    to.write_all(words.as_bytes())?;
+    model.save(&mut to)?;
+    to.flush()?;
+    drop(to);
+    Ok(file.sync_all()?)
+}

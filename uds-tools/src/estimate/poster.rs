@@ -1,0 +1,97 @@
+//! What a worker does with its blocks, a batch at a time: shows them to the observer, posts them to
+//! an index if there is one, and counts for each file what was known.
+
+use std::sync::Arc;
+
+use uds_sizing::{Outcome, Reference, Stream};
+
+use super::breakdown::AgeTally;
+use super::compress::Compressor;
+use super::observer::Observer;
+use super::source::Source;
+use super::target::IndexPoster;
+use super::worker::{BATCH_NAMES, Block, Posted, Poster};
+
+/// A worker's poster.
+pub(crate) struct ScanPoster<'a> {
+    observer: &'a Observer,
+    index: Option<IndexPoster<'a>>,
+    stream: Stream,
+    references: Vec<Reference>,
+    outcomes: Vec<Outcome>,
+    /// The files of the batch, in order, and how many blocks of it each has.
+    files: Vec<(Arc<Source>, usize)>,
+    compressor: Compressor,
+}
+
+impl<'a> ScanPoster<'a> {
+    pub(crate) fn new(observer: &'a Observer, index: Option<IndexPoster<'a>>) -> Self {
+        Self {
+            observer,
+            index,
+            stream: Stream::default(),
+            references: Vec::with_capacity(BATCH_NAMES),
+            outcomes: Vec::with_capacity(BATCH_NAMES),
+            files: Vec::new(),
+            compressor: Compressor::default(),
+        }
+    }
+
+    /// Counts what was known of each file, and lets go of the files.
+    fn count_files(&mut self) {
+        let mut ages = AgeTally::default();
+        let mut references = self.references.iter();
+        let mut outcomes = self.outcomes.iter();
+        for (source, blocks) in self.files.drain(..) {
+            let (mut bytes, mut saved) = (0, 0);
+            for reference in references.by_ref().take(blocks) {
+                let of_block = u64::from(reference.bytes);
+                bytes += of_block;
+                if let Some(&Outcome::Known { weight, chapters_ago }) = outcomes.next() {
+                    let weighted = of_block.saturating_mul(weight);
+                    saved += weighted;
+                    ages.add(chapters_ago, weighted);
+                }
+            }
+            source.tally.add(bytes, saved);
+            self.observer.release(source);
+        }
+        self.observer.add_ages(&ages);
+    }
+}
+
+impl Poster for ScanPoster<'_> {
+    #[inline]
+    fn add(&mut self, block: &Block<'_>) {
+        // Chunks have at most 16 MiB.
+        let bytes = block.bytes.len() as u32;
+        self.references.push(Reference { name: block.name, bytes });
+        match self.files.last_mut() {
+            Some((source, blocks)) if Arc::ptr_eq(source, block.source) => *blocks += 1,
+            _ => self.files.push((Arc::clone(block.source), 1)),
+        }
+        if let Some(key) = self.observer.wants(block) {
+            let compressed = self.compressor.compressed_bytes(block.bytes);
+            self.observer.add_compressed(key, bytes, compressed);
+        }
+        if let Some(index) = &mut self.index {
+            index.add(block);
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        self.references.len()
+    }
+
+    fn post(&mut self) -> Posted {
+        self.outcomes.clear();
+        self.observer.observe(&mut self.stream, &self.references, &mut self.outcomes);
+        self.count_files();
+        self.references.clear();
+        self.index.as_mut().map_or_else(Posted::default, IndexPoster::post)
+    }
+
+    fn release(&mut self, source: Arc<Source>) {
+        self.observer.release(source);
+    }
+}
