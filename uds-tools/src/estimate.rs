@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `walk` | finds every file once |
 //! | `source` | reads a file in pieces |
+//! | `footprint` | leaves the page cache as it was |
 //! | `chunker` | how files are cut into blocks or chunks |
 //! | `name` | names blocks, and knows zero ones |
 //! | `worker` | reads, names and posts |
@@ -14,6 +15,7 @@
 
 mod chunker;
 mod failures;
+mod footprint;
 mod name;
 mod pipeline;
 mod progress;

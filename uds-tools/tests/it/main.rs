@@ -19,6 +19,7 @@ mod interrupt;
 mod kills;
 mod lookup;
 mod openers;
+mod page_cache;
 mod schema;
 mod sparse;
 mod stats;
