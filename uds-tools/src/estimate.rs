@@ -2,6 +2,7 @@
 //!
 //! | module | part |
 //! |---|---|
+//! | `paths`, `filter` | which paths to scan, and what to leave out |
 //! | `walk` | finds every file once |
 //! | `source` | reads a file in pieces |
 //! | `footprint` | leaves the page cache as it was |
@@ -15,8 +16,10 @@
 
 mod chunker;
 mod failures;
+mod filter;
 mod footprint;
 mod name;
+mod paths;
 mod pipeline;
 mod progress;
 mod report;
@@ -38,6 +41,8 @@ use crate::exit::{Exit, Failure};
 use crate::output::print;
 use crate::stop::Stop;
 use failures::Failures;
+use filter::Filters;
+use paths::Paths;
 use pipeline::Scan;
 use progress::Progress;
 use report::{Report, Stage};
@@ -57,12 +62,14 @@ pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {
     let stop = Stop::default();
     stop.on_interrupt(if arguments.index.is_some() { SAVING } else { STOPPING })?;
     let start = Instant::now();
+    let paths = Paths::open(&arguments.paths, arguments.files_from.as_deref(), arguments.null)?;
+    let filters = Filters::new(&arguments.exclude, &arguments.exclude_from, arguments.ignore)?;
     let target = Target::open(arguments, &stop)?;
     let excluded: Vec<_> = target.identity().into_iter().collect();
-    let walk = || Walk::new(arguments.one_file_system, &excluded);
+    let walk = || Walk::new(arguments.one_file_system, &excluded, &filters);
     let (totals, failures) = (Totals::default(), Failures::default());
     let scan = Scan {
-        paths: &arguments.paths,
+        paths: &paths,
         naming: arguments.hash,
         chunker: arguments.chunker,
         threads: arguments.threads.map_or_else(cores, usize::from),
@@ -70,7 +77,7 @@ pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {
         failures: &failures,
         stop: &stop,
     };
-    let mut progress = Progress::new(arguments.quiet, &arguments.paths, walk(), &stop);
+    let mut progress = Progress::new(arguments.quiet, &paths, walk(), &stop);
     let scanned =
         pipeline::run(&scan, walk(), || IndexPoster::new(&target), || progress.update(&totals));
     progress.finish();
@@ -103,8 +110,12 @@ fn cores() -> usize {
     available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
-/// Fails where none of the paths can be examined: no index need be made for that.
+/// Fails where none of the paths can be examined: no index need be made for that. What a list holds
+/// is seen only when it is read.
 fn check_paths(arguments: &EstimateArgs) -> Result<(), Failure> {
+    if arguments.files_from.is_some() {
+        return Ok(());
+    }
     let mut failures = Vec::new();
     for path in &arguments.paths {
         match std::fs::metadata(path) {

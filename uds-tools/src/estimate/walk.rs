@@ -7,6 +7,7 @@
 //!    find nothing twice.
 //! 2. Paths that are files are visited before all directories; files with one link that lie in
 //!    a directory need not be remembered therefore.
+//!    The paths of a list are visited as it is read; its directories are kept for the end.
 //! 3. Given paths are followed if they are symbolic links; links found in directories never are.
 //! 4. What is visited does not depend on the file names' order: only which name of a file with
 //!    several links comes first does.
@@ -20,6 +21,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FsWord;
 use walkdir::{DirEntry, WalkDir};
+
+use super::filter::{FilterStack, Filters};
+use super::paths::Paths;
 
 /// Which file: its device and inode number.
 pub(crate) type Identity = (u64, u64);
@@ -37,6 +41,8 @@ pub(crate) enum Found {
     Special,
     /// The file that was to be left out.
     Excluded,
+    /// A file or a directory that a filter leaves out.
+    Filtered,
     /// Something in a directory that was gone before it could be examined.
     Vanished,
     /// Something that should have been read, and why it cannot be.
@@ -51,18 +57,20 @@ pub(crate) struct Walk {
     /// Whether a file system, known by its device number, shows the kernel's state, not files.
     pseudo: HashMap<u64, bool>,
     one_file_system: bool,
+    filters: FilterStack,
     /// The device number of the directory that the walk of a given path began with.
     root_device: u64,
 }
 
 impl Walk {
-    /// A walk that leaves out the files of `excluded`.
-    pub(crate) fn new(one_file_system: bool, excluded: &[Identity]) -> Self {
+    /// A walk that leaves out the files of `excluded`, and what `filters` say.
+    pub(crate) fn new(one_file_system: bool, excluded: &[Identity], filters: &Filters) -> Self {
         Self {
             excluded: excluded.to_vec(),
             seen: HashSet::new(),
             pseudo: HashMap::new(),
             one_file_system,
+            filters: FilterStack::new(filters),
             root_device: 0,
         }
     }
@@ -70,18 +78,22 @@ impl Walk {
     /// Visits everything that `paths` lead to, until `visit` breaks.
     pub(crate) fn run(
         mut self,
-        paths: &[PathBuf],
+        paths: &Paths,
         visit: &mut dyn FnMut(Found) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let mut directories = Vec::new();
-        for path in paths {
-            match fs::metadata(path) {
-                Ok(metadata) if metadata.is_dir() => directories.push(path),
-                Ok(metadata) => self.visit_argument(path, &metadata, visit)?,
-                Err(error) => visit(Found::Failed { path: path.clone(), error })?,
-            }
-        }
-        directories.into_iter().try_for_each(|path| self.visit_directory(path, visit))
+        paths.each(&mut |path| match path {
+            Ok(path) => match fs::metadata(path) {
+                Ok(metadata) if metadata.is_dir() => {
+                    directories.push(path.to_path_buf());
+                    ControlFlow::Continue(())
+                }
+                Ok(metadata) => self.visit_argument(path, &metadata, visit),
+                Err(error) => visit(Found::Failed { path: path.to_path_buf(), error }),
+            },
+            Err((list, error)) => visit(Found::Failed { path: list.to_path_buf(), error }),
+        })?;
+        directories.iter().try_for_each(|path| self.visit_directory(path, visit))
     }
 
     fn visit_argument(
@@ -135,9 +147,19 @@ impl Walk {
             };
             // A link given as a path counts as what it leads to (invariant 3).
             let is_directory = entry.file_type().is_dir() || entry.depth() == 0;
-            if is_directory && !self.enters(&entry) {
+            let (path, depth) = (entry.path(), entry.depth());
+            if self.filters.leaves_out(root, path, depth, is_directory) {
+                if is_directory {
+                    entries.skip_current_dir();
+                }
+                visit(Found::Filtered)?;
+            } else if is_directory && !self.enters(&entry) {
                 entries.skip_current_dir();
-            } else if !is_directory {
+            } else if is_directory {
+                if let Err((path, error)) = self.filters.enter(path, depth) {
+                    visit(Found::Failed { path, error: io::Error::other(error) })?;
+                }
+            } else {
                 if let Some(found) = self.classify(&entry) {
                     visit(found)?;
                 }

@@ -21,6 +21,7 @@ mod lookup;
 mod openers;
 mod page_cache;
 mod schema;
+mod scope;
 mod sparse;
 mod stats;
 mod support;
