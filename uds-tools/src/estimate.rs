@@ -2,8 +2,10 @@
 //!
 //! | module | part |
 //! |---|---|
+//! | `paths`, `filter` | which paths to scan, and what to leave out |
 //! | `walk` | finds every file once |
 //! | `source` | reads a file in pieces |
+//! | `footprint` | leaves the page cache as it was |
 //! | `chunker` | how files are cut into blocks or chunks |
 //! | `name` | names blocks, and knows zero ones |
 //! | `worker` | reads, names and posts |
@@ -20,9 +22,12 @@ mod breakdown;
 mod chunker;
 mod compress;
 mod failures;
+mod filter;
+mod footprint;
 mod kept;
 mod name;
 mod observer;
+mod paths;
 mod pipeline;
 mod poster;
 mod progress;
@@ -48,8 +53,10 @@ use crate::output::print;
 use crate::stop::Stop;
 use crate::terminal::Canvas;
 use failures::Failures;
+use filter::Filters;
 use kept::{Kept, Standing};
 use observer::{Observer, Question};
+use paths::Paths;
 use pipeline::Scan;
 use poster::ScanPoster;
 use progress::Progress;
@@ -73,13 +80,15 @@ pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {
     let stop = Stop::default();
     stop.on_interrupt(if arguments.index.is_some() { SAVING } else { STOPPING })?;
     let start = Instant::now();
+    let paths = Paths::open(&arguments.paths, arguments.files_from.as_deref(), arguments.null)?;
+    let filters = Filters::new(&arguments.exclude, &arguments.exclude_from, arguments.ignore)?;
     let target = wants_index(arguments).then(|| Target::open(arguments, &stop)).transpose()?;
     let observer = observer(arguments, target.as_ref())?;
     let excluded: Vec<_> = target.as_ref().and_then(Target::identity).into_iter().collect();
-    let walk = || Walk::new(arguments.one_file_system, &excluded);
+    let walk = || Walk::new(arguments.one_file_system, &excluded, &filters);
     let (totals, failures) = (Totals::default(), Failures::default());
     let scan = Scan {
-        paths: &arguments.paths,
+        paths: &paths,
         naming: arguments.hash,
         chunker: arguments.chunker,
         threads: arguments.threads.map_or_else(cores, usize::from),
@@ -87,7 +96,7 @@ pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {
         failures: &failures,
         stop: &stop,
     };
-    let mut progress = Progress::new(arguments.quiet, &arguments.paths, walk(), &stop);
+    let mut progress = Progress::new(arguments.quiet, &paths, walk(), &stop);
     let poster = || ScanPoster::new(&observer, target.as_ref().map(IndexPoster::new));
     let scanned = pipeline::run(&scan, walk(), poster, || progress.update(&totals, &observer));
     progress.finish();
@@ -175,8 +184,12 @@ fn cores() -> usize {
     available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
-/// Fails where none of the paths can be examined: no index need be made for that.
+/// Fails where none of the paths can be examined: no index need be made for that. What a list holds
+/// is seen only when it is read.
 fn check_paths(arguments: &EstimateArgs) -> Result<(), Failure> {
+    if arguments.files_from.is_some() {
+        return Ok(());
+    }
     let mut failures = Vec::new();
     for path in &arguments.paths {
         match std::fs::metadata(path) {

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use uds_geometry::{MAX_ZONES, Nonce, ZoneCount};
+use uds_geometry::{MAX_ZONES, MemorySize, Nonce, ZoneCount};
 
 /// The largest block: the window of the largest index, in blocks of this size, is less than 16 EiB,
 /// which is all that 64 bits count.
@@ -176,6 +176,19 @@ pub(crate) fn parse_block_size(text: &str) -> Result<u64> {
         bail!("blocks of {} are not supported: give 512 bytes to 4M", bytes(size));
     }
     Ok(size)
+}
+
+/// Reads the memory of an index: a size with a unit, or a number of gigabytes, of which 0.25, 0.5
+/// and 0.75 are the three sizes below one, as VDO has it.
+pub(crate) fn parse_memory(text: &str) -> Result<MemorySize> {
+    let with_unit = match text {
+        "0.25" => "256M",
+        "0.5" | "0.50" => "512M",
+        "0.75" => "768M",
+        _ if text.bytes().all(|byte| byte.is_ascii_digit()) => &format!("{text}G"),
+        _ => text,
+    };
+    Ok(with_unit.parse()?)
 }
 
 /// Reads a nonce, decimal or hexadecimal with `0x`.

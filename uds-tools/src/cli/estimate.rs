@@ -7,7 +7,7 @@ use uds_geometry::{MemorySize, Nonce};
 
 use crate::estimate::{Chunker, Naming};
 use crate::output::Format;
-use crate::units::parse_nonce;
+use crate::units::{parse_memory, parse_nonce};
 
 pub(super) const HELP: &str = "\
 Files are cut into blocks of 4 KiB, as VDO does; the last block
@@ -16,21 +16,44 @@ apart: VDO does not store them. A hard-linked file is read once,
 symbolic links inside directories are not followed, and an
 unreadable file is reported at the end.
 
+The flags of vdoestimator, VDO's own estimator, are accepted:
+--memorySize, --reuse, --dedupeOnly, --compressionOnly, --verbose.
+
 Examples:
   uds estimate ~/.cargo ~/.rustup
   uds estimate --memory 1G /srv
   uds estimate --sparse /srv
+  find . -newer stamp -print0 | uds estimate -0 --files-from -
+  uds estimate --exclude '*.iso' --exclude .git ~
   uds estimate --format json /srv > estimate.json
   uds estimate --index /var/tmp/srv.uds /srv";
 
 #[derive(Args, Debug)]
 pub(crate) struct EstimateArgs {
     /// Files, directories and block devices to read
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "files_from", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// The index's memory: 256M, 512M, 768M or 1G to 1024G
+    /// Read also the paths that FILE lists, one a line (- for standard
+    /// input)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) files_from: Option<PathBuf>,
+    /// The paths of --files-from end with a NUL, not with a newline
+    #[arg(short = '0', long, requires = "files_from")]
+    pub(crate) null: bool,
+    /// Leave out what matches GLOB in the given directories, in the
+    /// syntax of .gitignore; can be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
+    /// Leave out what matches the patterns in FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) exclude_from: Vec<PathBuf>,
+    /// Heed the files .ignore in directories
+    #[arg(long)]
+    pub(crate) ignore: bool,
+    /// The index's memory: 256M, 512M, 768M or 1G to 1024G; or a number of
+    /// gigabytes, 0.25 for 256M
     /// [default: 256M, or what the index of --index has]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, alias = "memorySize", value_name = "SIZE", value_parser = parse_memory)]
     pub(crate) memory: Option<MemorySize>,
     /// Use a sparse index: ten times the window in the same memory, for
     /// duplicates that come in the company of others
@@ -39,6 +62,9 @@ pub(crate) struct EstimateArgs {
     /// Keep the index in FILE: created if absent, extended if present
     #[arg(long, value_name = "FILE")]
     pub(crate) index: Option<PathBuf>,
+    /// Fail where the file of --index holds no index yet
+    #[arg(long, hide = true, requires = "index")]
+    pub(crate) reuse: bool,
     /// The nonce of the index of --index [default: one that stands for
     /// --hash where the index is new, else the one that it has]
     #[arg(long, value_name = "N", value_parser = parse_nonce, requires = "index")]
@@ -63,18 +89,25 @@ pub(crate) struct EstimateArgs {
     /// Where the temporary index goes [default: the system's place]
     #[arg(long, value_name = "DIR", conflicts_with = "index")]
     pub(crate) temp_dir: Option<PathBuf>,
-    /// Do not sample how well the blocks compress
-    #[arg(long, conflicts_with = "compression_only")]
+    /// Do not look how well a sample of the blocks compresses
+    #[arg(long, alias = "dedupeOnly")]
     pub(crate) dedupe_only: bool,
-    /// Only sample how well the blocks compress
-    #[arg(long, conflicts_with_all = ["index", "html"])]
+    /// Look only how well a sample of the blocks compresses
+    #[arg(
+        long,
+        alias = "compressionOnly",
+        conflicts_with_all = ["dedupe_only", "index", "memory", "sparse", "temp_dir", "html"]
+    )]
     pub(crate) compression_only: bool,
-    /// Write a page with the curve and where the savings are, too
+    /// Write the result to FILE as a page for a browser, too
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
-    /// Replace FILE if it exists
+    /// Replace the FILE of --html if it exists
     #[arg(long, requires = "html")]
     pub(crate) force: bool,
+    /// Accepted, and of no effect: the result says all
+    #[arg(long, hide = true)]
+    pub(crate) verbose: bool,
     /// How to print the result
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(crate) format: Format,

@@ -12,7 +12,6 @@
 
 use std::mem;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -21,6 +20,7 @@ use std::time::Duration;
 use super::chunker::{BLOCK_PIECE_BYTES, Chunker};
 use super::failures::Failures;
 use super::name::Naming;
+use super::paths::Paths;
 use super::source::{Piece, Source};
 use super::totals::Totals;
 use super::walk::{Found, Walk};
@@ -41,7 +41,7 @@ type Task = Vec<Piece>;
 
 /// What to scan, and where to count it.
 pub(crate) struct Scan<'a> {
-    pub(crate) paths: &'a [PathBuf],
+    pub(crate) paths: &'a Paths,
     pub(crate) naming: Naming,
     pub(crate) chunker: Chunker,
     pub(crate) threads: usize,
@@ -113,16 +113,14 @@ fn feed(scan: &Scan<'_>, walk: Walk, tasks: &SyncSender<Task>) {
             return ControlFlow::Break(());
         }
         match found {
-            Found::File { path, bytes, inode } => {
-                let mut pieces = {
-                    let root = scan.paths.iter().find(|root| path.starts_with(root));
-                    let root = Arc::from(root.unwrap_or(&path).as_path());
-                    Source::pieces(path, bytes, inode, root, scan.chunker.piece_bytes())
-                };
+            Found::File { path, bytes, inode, root } => {
+                let piece_bytes = scan.chunker.piece_bytes();
+                let mut pieces = Source::pieces(path, (bytes, inode), root, piece_bytes);
                 pieces.try_for_each(&mut hand_over)?;
             }
             Found::HardLink => scan.totals.hard_links.add(1),
             Found::Symlink => scan.totals.symlinks.add(1),
+            Found::Filtered => scan.totals.filtered.add(1),
             Found::Excluded => scan.totals.own.add(1),
             Found::Vanished => scan.totals.vanished.add(1),
             Found::Special => scan.totals.special.add(1),

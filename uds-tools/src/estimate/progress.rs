@@ -2,7 +2,6 @@
 
 use std::io::{IsTerminal, stderr};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
@@ -10,6 +9,7 @@ use std::thread;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::observer::Observer;
+use super::paths::Paths;
 use super::totals::Totals;
 use super::walk::{Found, Walk};
 use crate::stop::Stop;
@@ -29,17 +29,20 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// A bar on standard error if that is a terminal. A second walk over `paths`, beside the one
-    /// that feeds the workers, finds out how much there is to read.
-    pub(crate) fn new(quiet: bool, paths: &[PathBuf], walk: Walk, stop: &Stop) -> Self {
+    /// that feeds the workers, finds out how much there is to read, unless the paths come out of
+    /// a pipe.
+    pub(crate) fn new(quiet: bool, paths: &Paths, walk: Walk, stop: &Stop) -> Self {
         let total = Arc::new(AtomicU64::new(UNKNOWN));
         if quiet || !stderr().is_terminal() {
             return Self { bar: ProgressBar::hidden(), total, shows_total: false };
         }
         let bar = ProgressBar::new_spinner();
         bar.set_style(style("{spinner} {binary_bytes} read, {binary_bytes_per_sec}, {msg}"));
-        let (paths, stop, found_total) = (paths.to_vec(), stop.clone(), Arc::clone(&total));
-        // Not joined: it ends with the process, and counting is all that it does.
-        thread::spawn(move || survey(&paths, walk, &stop, &found_total));
+        if let Some(paths) = paths.again() {
+            let (stop, found_total) = (stop.clone(), Arc::clone(&total));
+            // Not joined: it ends with the process, and counting is all that it does.
+            thread::spawn(move || survey(&paths, walk, &stop, &found_total));
+        }
         Self { bar, total, shows_total: false }
     }
 
@@ -74,7 +77,7 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 /// Adds up what there is to read.
-fn survey(paths: &[PathBuf], walk: Walk, stop: &Stop, total: &AtomicU64) {
+fn survey(paths: &Paths, walk: Walk, stop: &Stop, total: &AtomicU64) {
     let mut sum = 0_u64;
     let walked = walk.run(paths, &mut |found| {
         if let Found::File { bytes, .. } = found {

@@ -65,6 +65,8 @@ pub(crate) struct Report {
     pub(crate) files_failed: u64,
     /// Files and directories that were removed between being found and being read.
     pub(crate) files_vanished: u64,
+    /// Files and directories that a filter left out.
+    pub(crate) excluded: u64,
     /// Whether the file of `--index` was met, and left out.
     pub(crate) index_skipped: bool,
     pub(crate) hard_links_skipped: u64,
@@ -126,6 +128,7 @@ impl Report {
             files_scanned: totals.files.get(),
             files_failed: failures.count(),
             files_vanished: totals.vanished.get(),
+            excluded: totals.filtered.get(),
             index_skipped: totals.own.get() > 0,
             hard_links_skipped: totals.hard_links.get(),
             symlinks_skipped: totals.symlinks.get(),
@@ -235,6 +238,7 @@ impl Report {
         .into_iter()
         .filter(|(number, _)| *number > 0)
         .map(|(number, noun)| units::counted(number, noun))
+        .chain((self.excluded > 0).then(|| format!("{} excluded", units::count(self.excluded))))
         .chain(self.index_skipped.then(|| "the index itself".to_owned()))
         .collect();
         if !skipped.is_empty() {

@@ -4,7 +4,8 @@
 //!
 //! 1. A file has as many bytes as the walk saw. One that grows is read so far; one that shrinks is
 //!    read to its new end.
-//! 2. Pieces start at multiples of the chunker's piece, which is a multiple of a block; holes and
+//! 2. What was not in the page cache before is not there afterwards.
+//! 3. Pieces start at multiples of the chunker's piece, which is a multiple of a block; holes and
 //!    data start at multiples of a block.
 
 use std::fs::{File, OpenOptions};
@@ -15,9 +16,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::AcqRel, Ordering::Relaxed};
 
-use rustix::fs::{Advice, OFlags, SeekFrom, fadvise, seek};
+use rustix::fs::{OFlags, SeekFrom, seek};
 use rustix::io::Errno;
 
+use super::footprint::{Footprint, Glance, give_back, glance};
 use super::name::BLOCK_BYTES;
 
 /// Bytes read at once: enough to make the system call's cost small, little enough to stay in
@@ -87,8 +89,7 @@ impl Source {
     /// empty file counts too.
     pub(crate) fn pieces(
         path: PathBuf,
-        bytes: u64,
-        inode: u64,
+        (bytes, inode): (u64, u64),
         root: Arc<Path>,
         piece_bytes: u64,
     ) -> impl Iterator<Item = Piece> {
@@ -144,6 +145,16 @@ pub(crate) struct PieceReader {
     /// Where the data that is being read ends; at `next` it is time to look for more.
     data_end: u64,
     has_holes: bool,
+    cache: CacheUse,
+}
+
+/// How a piece spares the page cache.
+#[derive(Debug)]
+enum CacheUse {
+    /// A whole file of one read, and whether it has to be given back.
+    Small { is_cold: bool },
+    /// All else.
+    Large(Footprint),
 }
 
 impl PieceReader {
@@ -157,13 +168,14 @@ impl PieceReader {
             return Err(io::Error::other("it was a file when it was found, and is none any more"));
         }
         let has_holes = !is_device && metadata.blocks().saturating_mul(512) < metadata.len();
-        if end - start > READ_BYTES as u64 && !has_holes {
-            // A hint; where it is not understood nothing is lost.
-            let length = std::num::NonZeroU64::new(end - start);
-            let _ = fadvise(&file, start, length, Advice::Sequential);
-        }
+        let is_small = start == 0 && end <= READ_BYTES as u64;
         let data_end = if has_holes { start } else { end };
-        Ok(Self { file, next: start, end, data_end, has_holes })
+        let cache = if is_small {
+            CacheUse::Small { is_cold: false }
+        } else {
+            CacheUse::Large(Footprint::new(start..end))
+        };
+        Ok(Self { file, next: start, end, data_end, has_holes, cache })
     }
 
     /// What comes next, at most as many bytes as `buffer` has, or nothing at the end of the piece
@@ -183,7 +195,7 @@ impl PieceReader {
             self.data_end = data.end;
         }
         let wanted = (self.data_end - self.next).min(buffer.len() as u64) as usize;
-        let read = read_full(&self.file, &mut buffer[..wanted], self.next)?;
+        let read = self.read_data(&mut buffer[..wanted])?;
         if read == 0 {
             return Ok(None);
         }
@@ -191,6 +203,28 @@ impl PieceReader {
         // A short read means the file's end, as it is now.
         self.next = if read < wanted { self.end } else { self.next + read as u64 };
         Ok(Some(Extent::Data { offset, bytes: read }))
+    }
+
+    /// Fills `buffer` from `next` on, fewer bytes only at the end of the file, and leaves the page
+    /// cache as it was.
+    fn read_data(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Self { file, next, cache, .. } = self;
+        match cache {
+            CacheUse::Large(footprint) => {
+                footprint.begin_read(file, *next);
+                let read = read_full(file, buffer, *next)?;
+                footprint.end_read(file, *next + read as u64);
+                Ok(read)
+            }
+            // Where the file is cached, this one call is the read itself.
+            CacheUse::Small { is_cold } => match glance(file, buffer, *next) {
+                Glance::Cached(read) if read == buffer.len() => Ok(read),
+                glance => {
+                    *is_cold |= glance == Glance::Cold;
+                    read_full(file, buffer, *next)
+                }
+            },
+        }
     }
 
     /// The next range of data at or after `next`, widened to whole blocks and cut to the piece.
@@ -216,6 +250,16 @@ impl PieceReader {
             Err(_) => self.end,
         };
         Ok(start..end)
+    }
+}
+
+impl Drop for PieceReader {
+    fn drop(&mut self) {
+        match &mut self.cache {
+            CacheUse::Large(footprint) => footprint.finish(&self.file),
+            CacheUse::Small { is_cold: true } => give_back(&self.file, &(0..self.end)),
+            CacheUse::Small { is_cold: false } => {}
+        }
     }
 }
 

@@ -47,6 +47,12 @@ impl Target {
         let index = match &arguments.index {
             None => temporary(&temp_dir, &wanted)
                 .map_err(|failure| about_temporary(failure, &temp_dir))?,
+            Some(path) if is_free(path) && arguments.reuse => {
+                return Err(Failure::usage(format_args!(
+                    "{path:?} is no index yet, and --reuse wants one; leave --reuse out, and it \
+                     is made"
+                )));
+            }
             Some(path) if is_free(path) => {
                 let making = Making {
                     configuration: wanted,

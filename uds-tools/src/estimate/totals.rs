@@ -55,6 +55,8 @@ pub(crate) struct Totals {
     pub(crate) vanished: Counter,
     /// Names of the file of `--index`, which is not data.
     pub(crate) own: Counter,
+    /// Files and directories that a filter leaves out; what is in the latter is not counted.
+    pub(crate) filtered: Counter,
     /// FIFOs, sockets and devices inside directories.
     pub(crate) special: Counter,
 }

@@ -7,6 +7,7 @@
 //!    find nothing twice.
 //! 2. Paths that are files are visited before all directories; files with one link that lie in
 //!    a directory need not be remembered therefore.
+//!    The paths of a list are visited as it is read; its directories are kept for the end.
 //! 3. Given paths are followed if they are symbolic links; links found in directories never are.
 //! 4. What is visited does not depend on the file names' order: only which name of a file with
 //!    several links comes first does.
@@ -17,9 +18,13 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::FsWord;
 use walkdir::{DirEntry, WalkDir};
+
+use super::filter::{FilterStack, Filters};
+use super::paths::Paths;
 
 /// Which file: its device and inode number.
 pub(crate) type Identity = (u64, u64);
@@ -27,8 +32,8 @@ pub(crate) type Identity = (u64, u64);
 /// What a walk finds.
 #[derive(Debug)]
 pub(crate) enum Found {
-    /// A file to read, of so many bytes, or a block device.
-    File { path: PathBuf, bytes: u64, inode: u64 },
+    /// A file to read, of so many bytes, or a block device; and the given path under which it is.
+    File { path: PathBuf, bytes: u64, inode: u64, root: Arc<Path> },
     /// A further hard link to a file that was found before.
     HardLink,
     /// A symbolic link in a directory.
@@ -37,6 +42,8 @@ pub(crate) enum Found {
     Special,
     /// The file that was to be left out.
     Excluded,
+    /// A file or a directory that a filter leaves out.
+    Filtered,
     /// Something in a directory that was gone before it could be examined.
     Vanished,
     /// Something that should have been read, and why it cannot be.
@@ -51,18 +58,23 @@ pub(crate) struct Walk {
     /// Whether a file system, known by its device number, shows the kernel's state, not files.
     pseudo: HashMap<u64, bool>,
     one_file_system: bool,
+    filters: FilterStack,
+    /// The given path whose directory is walked.
+    root: Arc<Path>,
     /// The device number of the directory that the walk of a given path began with.
     root_device: u64,
 }
 
 impl Walk {
-    /// A walk that leaves out the files of `excluded`.
-    pub(crate) fn new(one_file_system: bool, excluded: &[Identity]) -> Self {
+    /// A walk that leaves out the files of `excluded`, and what `filters` say.
+    pub(crate) fn new(one_file_system: bool, excluded: &[Identity], filters: &Filters) -> Self {
         Self {
             excluded: excluded.to_vec(),
             seen: HashSet::new(),
             pseudo: HashMap::new(),
             one_file_system,
+            filters: FilterStack::new(filters),
+            root: Path::new("").into(),
             root_device: 0,
         }
     }
@@ -70,18 +82,22 @@ impl Walk {
     /// Visits everything that `paths` lead to, until `visit` breaks.
     pub(crate) fn run(
         mut self,
-        paths: &[PathBuf],
+        paths: &Paths,
         visit: &mut dyn FnMut(Found) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let mut directories = Vec::new();
-        for path in paths {
-            match fs::metadata(path) {
-                Ok(metadata) if metadata.is_dir() => directories.push(path),
-                Ok(metadata) => self.visit_argument(path, &metadata, visit)?,
-                Err(error) => visit(Found::Failed { path: path.clone(), error })?,
-            }
-        }
-        directories.into_iter().try_for_each(|path| self.visit_directory(path, visit))
+        paths.each(&mut |path| match path {
+            Ok(path) => match fs::metadata(path) {
+                Ok(metadata) if metadata.is_dir() => {
+                    directories.push(path.to_path_buf());
+                    ControlFlow::Continue(())
+                }
+                Ok(metadata) => self.visit_argument(path, &metadata, visit),
+                Err(error) => visit(Found::Failed { path: path.to_path_buf(), error }),
+            },
+            Err((list, error)) => visit(Found::Failed { path: list.to_path_buf(), error }),
+        })?;
+        directories.iter().try_for_each(|path| self.visit_directory(path, visit))
     }
 
     fn visit_argument(
@@ -96,7 +112,12 @@ impl Walk {
             if self.excluded.contains(&identity) {
                 Found::Excluded
             } else if self.seen.insert(identity) {
-                Found::File { path, bytes: metadata.len(), inode: metadata.ino() }
+                Found::File {
+                    root: path.as_path().into(),
+                    path,
+                    bytes: metadata.len(),
+                    inode: metadata.ino(),
+                }
             } else {
                 return ControlFlow::Continue(());
             }
@@ -106,7 +127,7 @@ impl Walk {
                 Ok(_) if !self.seen.insert(device_identity(metadata)) => {
                     return ControlFlow::Continue(());
                 }
-                Ok(bytes) => Found::File { path, bytes, inode: 0 },
+                Ok(bytes) => Found::File { root: path.as_path().into(), path, bytes, inode: 0 },
                 Err(error) => Found::Failed { path, error },
             }
         } else {
@@ -124,6 +145,7 @@ impl Walk {
         root: &Path,
         visit: &mut dyn FnMut(Found) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
+        self.root = root.into();
         let mut entries = WalkDir::new(root).into_iter();
         while let Some(entry) = entries.next() {
             let entry = match entry {
@@ -135,9 +157,19 @@ impl Walk {
             };
             // A link given as a path counts as what it leads to (invariant 3).
             let is_directory = entry.file_type().is_dir() || entry.depth() == 0;
-            if is_directory && !self.enters(&entry) {
+            let (path, depth) = (entry.path(), entry.depth());
+            if self.filters.leaves_out(root, path, depth, is_directory) {
+                if is_directory {
+                    entries.skip_current_dir();
+                }
+                visit(Found::Filtered)?;
+            } else if is_directory && !self.enters(&entry) {
                 entries.skip_current_dir();
-            } else if !is_directory {
+            } else if is_directory {
+                if let Err((path, error)) = self.filters.enter(path, depth) {
+                    visit(Found::Failed { path, error: io::Error::other(error) })?;
+                }
+            } else {
                 if let Some(found) = self.classify(&entry) {
                     visit(found)?;
                 }
@@ -187,7 +219,8 @@ impl Walk {
             return (metadata.nlink() > 1).then_some(Found::HardLink);
         }
         let path = entry.path().to_path_buf();
-        Some(Found::File { path, bytes: metadata.len(), inode: metadata.ino() })
+        let root = Arc::clone(&self.root);
+        Some(Found::File { path, bytes: metadata.len(), inode: metadata.ino(), root })
     }
 }
 

@@ -11,7 +11,9 @@ use uds_geometry::RecordName;
 use super::{Scan, run};
 use crate::estimate::chunker::Chunker;
 use crate::estimate::failures::Failures;
+use crate::estimate::filter::Filters;
 use crate::estimate::name::Naming;
+use crate::estimate::paths::Paths;
 use crate::estimate::source::Source;
 use crate::estimate::totals::{Counter, Totals};
 use crate::estimate::walk::Walk;
@@ -57,12 +59,12 @@ fn scan(
     stop: &Stop,
 ) -> (Result<(), Failure>, [u64; 6]) {
     let (totals, failures, known) = (Totals::default(), Failures::default(), Mutex::default());
-    let paths = [path.to_path_buf()];
+    let paths = Paths::from(vec![path.to_path_buf()]);
     let (totals_ref, failures) = (&totals, &failures);
     let chunker = Chunker::Fixed;
     let scan = Scan { paths: &paths, naming, chunker, threads, totals: totals_ref, failures, stop };
     let make_poster = || ExactPoster { known: &known, batch: Vec::new(), patience };
-    let outcome = run(&scan, Walk::new(false, &[]), make_poster, || {});
+    let outcome = run(&scan, Walk::new(false, &[], &Filters::none()), make_poster, || {});
     let counters = [
         &totals.bytes,
         &totals.files,

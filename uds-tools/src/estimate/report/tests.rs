@@ -15,6 +15,7 @@ fn report() -> Report {
         files_scanned: 12_345,
         files_failed: 0,
         files_vanished: 0,
+        excluded: 0,
         index_skipped: false,
         hard_links_skipped: 0,
         symlinks_skipped: 0,

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
-use super::{Found, Walk};
+use super::{Filters, Found, Walk};
 
 /// What a walk found, counted.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -18,6 +18,7 @@ struct Tally {
     excluded: u32,
     vanished: u32,
     failed: u32,
+    filtered: u32,
 }
 
 fn walk(paths: &[&Path]) -> Tally {
@@ -25,13 +26,13 @@ fn walk(paths: &[&Path]) -> Tally {
 }
 
 fn walk_without(paths: &[&Path], excluded: &[super::Identity]) -> Tally {
-    tally(paths, Walk::new(false, excluded))
+    tally(paths, Walk::new(false, excluded, &Filters::none()))
 }
 
 fn tally(paths: &[&Path], walk: Walk) -> Tally {
     let paths: Vec<PathBuf> = paths.iter().map(|path| path.to_path_buf()).collect();
     let mut tally = Tally::default();
-    let walked = walk.run(&paths, &mut |found| {
+    let walked = walk.run(&paths.into(), &mut |found| {
         match found {
             Found::File { path, bytes, .. } => {
                 tally.files.push(path.file_name().unwrap().to_string_lossy().into_owned());
@@ -39,6 +40,7 @@ fn tally(paths: &[&Path], walk: Walk) -> Tally {
             }
             Found::HardLink => tally.hard_links += 1,
             Found::Symlink => tally.symlinks += 1,
+            Found::Filtered => tally.filtered += 1,
             Found::Special => tally.special += 1,
             Found::Excluded => tally.excluded += 1,
             Found::Vanished => tally.vanished += 1,
@@ -164,7 +166,7 @@ fn a_walk_can_stay_on_its_file_system() {
     }
     let name = file.path().file_name().unwrap().to_str().unwrap().to_owned();
     assert!(walk(&[devices]).files.contains(&name));
-    let within = tally(&[devices], Walk::new(true, &[]));
+    let within = tally(&[devices], Walk::new(true, &[], &Filters::none()));
     assert!(!within.files.contains(&name));
     let is_device = |entry: &fs::DirEntry| entry.file_type().unwrap().is_char_device();
     let own = fs::read_dir(devices).unwrap().filter(|entry| is_device(entry.as_ref().unwrap()));
