@@ -186,7 +186,10 @@ fn escaped(text: &str) -> String {
             '\'' => escaped.push_str("&#39;"),
             ' '..='~' => escaped.push(character),
             // Nothing else below 160 is a character that a page may have.
-            '\0'..='\u{9f}' => escaped.push_str("&#65533;"),
+            // Those that turn the direction of what follows would spoof names of files.
+            '\0'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                escaped.push_str("&#65533;");
+            }
             _ => {
                 let _ = write!(escaped, "&#{};", u32::from(character));
             }
@@ -202,12 +205,12 @@ mod tests {
     // Guards against names that become markup, or bytes that a browser has to guess at.
     #[test]
     fn names_stay_text() {
-        let evil = "<script>alert(1)</script>&\"'\u{1}\u{e9}\u{1f600}";
+        let evil = "<script>alert(1)</script>&\"'\u{1}\u{202e}\u{e9}\u{1f600}";
         let text = escaped(evil);
         assert!(text.is_ascii());
         assert_eq!(
             text,
-            "&lt;script&gt;alert(1)&lt;/script&gt;&amp;&quot;&#39;&#65533;&#233;&#128512;"
+            "&lt;script&gt;alert(1)&lt;/script&gt;&amp;&quot;&#39;&#65533;&#65533;&#233;&#128512;"
         );
         let chart =
             Chart::new("id", evil, evil, ("records", "chapters")).with_row(0, &[3, 0], None);

@@ -10,6 +10,13 @@ pub(super) fn of(advice: &Advice, curve: &Curve, least: Least<'_>) -> String {
         return nothing(curve);
     }
     let mut sentence = headline(advice, curve);
+    if advice.verdict == Verdict::TooSmall {
+        let total = units::percent(curve.unlimited.saved_share);
+        sentence = format!(
+            "No index is large enough for all: an unlimited one would save {total}. Divide the \
+             data among several. {sentence}"
+        );
+    }
     let mut others = Vec::new();
     for other in &advice.alternatives {
         let share = units::percent(other.saved_share);
@@ -25,13 +32,10 @@ pub(super) fn of(advice: &Advice, curve: &Curve, least: Least<'_>) -> String {
     if advice.point.kind == Kind::Sparse {
         sentence.push_str(" A sparse index misses duplicates that come alone.");
     }
-    if advice.verdict == Verdict::TooSmall {
-        let total = units::percent(curve.unlimited.saved_share);
-        sentence.push_str(&format!(
-            " No index is large enough for all: an unlimited one would save {total}. \
-             Divide the data among several."
-        ));
-    } else if advice.point.kind == Kind::Sparse && least.dense.is_none() {
+    if advice.verdict != Verdict::TooSmall
+        && advice.point.kind == Kind::Sparse
+        && least.dense.is_none()
+    {
         sentence.push_str(" No dense index is large enough.");
     }
     sentence

@@ -33,6 +33,23 @@ fn the_fields_for_programs() {
     insta::assert_json_snapshot!(answer);
 }
 
+// Guards the schema of these fields, for every verdict, with a knee and a hint and without.
+#[test]
+fn answers_are_as_their_schema_says() {
+    let text = include_str!("../../../../../docs/schema/estimate.json");
+    let schema: serde_json::Value = serde_json::from_str(text).unwrap();
+    let answer = serde_json::json!({ "$ref": "#/$defs/answer", "$defs": schema["$defs"] });
+    let validator = jsonschema::draft202012::new(&answer).unwrap();
+    for (name, curve) in samples::all() {
+        let mut answer = serde_json::to_value(Answer::new(curve)).unwrap();
+        let errors: Vec<_> =
+            validator.iter_errors(&answer).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+        answer["recommendation"]["verdict"] = "perhaps".into();
+        assert!(!validator.is_valid(&answer), "the schema says nothing");
+    }
+}
+
 // Guards against a sparse index that spares little memory, or takes far more disk.
 #[test]
 fn sparse_only_where_it_pays() {
