@@ -46,7 +46,7 @@ impl Page<'_> {
     }
 
     fn write(&self, html: &mut String) -> std::fmt::Result {
-        write_document(html, self.title, |html| {
+        write_document(html, (self.title, ""), |html| {
             write_facts(html, self.facts)?;
             html.push_str("<main>\n");
             for chart in self.charts {
@@ -57,10 +57,10 @@ impl Page<'_> {
     }
 }
 
-/// A whole page around what `write_body` writes below the title.
+/// A whole page, with rules of style of its own, around what `write_body` writes below the title.
 fn write_document(
     html: &mut String,
-    title: &str,
+    (title, own_style): (&str, &str),
     write_body: impl FnOnce(&mut String) -> std::fmt::Result,
 ) -> std::fmt::Result {
     let title = escaped(title);
@@ -70,7 +70,8 @@ fn write_document(
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" \
          content=\"default-src 'none';style-src 'unsafe-inline'\">\n\
-         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
+         <title>{title}</title>\n<style>\n{STYLE}{own_style}</style>\n</head>\n\
+         <body>\n<h1>{title}</h1>\n"
     )?;
     write_body(html)?;
     writeln!(html, "<footer>Made by uds {}</footer>\n</body>\n</html>", env!("CARGO_PKG_VERSION"))

@@ -8,6 +8,9 @@ use super::{curve, escaped, write_document, write_facts};
 use crate::estimate::sizing::{Answer, Kind, Point};
 use crate::units;
 
+/// What is beside the style of all pages.
+const STYLE: &str = include_str!("estimate.css");
+
 /// What is to be on the page.
 pub(crate) struct EstimatePage<'a> {
     pub(crate) title: &'a str,
@@ -23,7 +26,7 @@ impl EstimatePage<'_> {
     pub(crate) fn html(&self) -> String {
         let mut html = String::new();
         // Writing to a string cannot fail.
-        let _ = write_document(&mut html, self.title, |html| self.write_body(html));
+        let _ = write_document(&mut html, (self.title, STYLE), |html| self.write_body(html));
         html
     }
 

@@ -66,7 +66,7 @@ fn headline(advice: &Advice, curve: &Curve) -> String {
         }
         Verdict::Everything => format!("{} finds everything: {costs}.", point.name()),
         Verdict::NearlyEverything => {
-            format!("{}: {costs}, {}.", point.name(), less_than_all(point, curve))
+            format!("{}: {costs}{}.", point.name(), less_than_all(point, curve))
         }
         _ => format!("{}: {costs}.", point.name()),
     }
@@ -82,9 +82,9 @@ fn less_than_all(point: &Point, curve: &Curve) -> String {
             let spared = all.memory.bytes() - point.memory.bytes();
             let (spared, name) = (units::bytes(spared), all.name());
             let name = if point.kind == all.kind { all.memory.to_string() } else { name };
-            format!("and {spared} of memory less than the {name} that finds everything ({share})")
+            format!(", and {spared} of memory less than the {name} that finds everything ({share})")
         }
-        _ => format!("of {share} that an unlimited index would save"),
+        _ => format!("; an unlimited index would save {share}"),
     }
 }
 
