@@ -23,6 +23,18 @@ fn the_words_of_each_shape() {
     insta::assert_snapshot!(text);
 }
 
+// Guards the words where no size finds everything, and one finds nearly everything.
+#[test]
+fn an_unlimited_index_is_told_where_only_it_finds_all() {
+    let curve = samples::curve(&[20.0, 40.9], &[0.0], 41.6, (0.0, 0.0), 1 << 40);
+    let sentence = advice(&curve).sentence;
+    let told = "for the index; an unlimited index would save 41.6%. Instead: 256M 20.0%.";
+    assert!(
+        sentence.starts_with("512M dense: 40.9% saved") && sentence.ends_with(told),
+        "{sentence}"
+    );
+}
+
 // Guards the fields that programs read, their names above all.
 #[test]
 fn the_fields_for_programs() {
