@@ -44,7 +44,7 @@ impl Page<'_> {
     }
 
     fn write(&self, html: &mut String) -> std::fmt::Result {
-        write_document(html, self.title, |html| {
+        write_document(html, (self.title, ""), |html| {
             write_facts(html, self.facts)?;
             html.push_str("<main>\n");
             for chart in self.charts {
@@ -55,10 +55,10 @@ impl Page<'_> {
     }
 }
 
-/// A whole page around what `write_body` writes below the title.
+/// A whole page, with rules of style of its own, around what `write_body` writes below the title.
 fn write_document(
     html: &mut String,
-    title: &str,
+    (title, own_style): (&str, &str),
     write_body: impl FnOnce(&mut String) -> std::fmt::Result,
 ) -> std::fmt::Result {
     let title = escaped(title);
@@ -68,7 +68,8 @@ fn write_document(
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" \
          content=\"default-src 'none';style-src 'unsafe-inline'\">\n\
-         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
+         <title>{title}</title>\n<style>\n{STYLE}{own_style}</style>\n</head>\n\
+         <body>\n<h1>{title}</h1>\n"
     )?;
     write_body(html)?;
     writeln!(html, "<footer>Made by uds {}</footer>\n</body>\n</html>", env!("CARGO_PKG_VERSION"))
@@ -184,7 +185,10 @@ fn escaped(text: &str) -> String {
             '\'' => escaped.push_str("&#39;"),
             ' '..='~' => escaped.push(character),
             // Nothing else below 160 is a character that a page may have.
-            '\0'..='\u{9f}' => escaped.push_str("&#65533;"),
+            // Those that turn the direction of what follows would spoof names of files.
+            '\0'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                escaped.push_str("&#65533;");
+            }
             _ => {
                 let _ = write!(escaped, "&#{};", u32::from(character));
             }
@@ -200,12 +204,12 @@ mod tests {
     // Guards against names that become markup, or bytes that a browser has to guess at.
     #[test]
     fn names_stay_text() {
-        let evil = "<script>alert(1)</script>&\"'\u{1}\u{e9}\u{1f600}";
+        let evil = "<script>alert(1)</script>&\"'\u{1}\u{202e}\u{e9}\u{1f600}";
         let text = escaped(evil);
         assert!(text.is_ascii());
         assert_eq!(
             text,
-            "&lt;script&gt;alert(1)&lt;/script&gt;&amp;&quot;&#39;&#65533;&#233;&#128512;"
+            "&lt;script&gt;alert(1)&lt;/script&gt;&amp;&quot;&#39;&#65533;&#65533;&#233;&#128512;"
         );
         let chart =
             Chart::new("id", evil, evil, ("records", "chapters")).with_row(0, &[3, 0], None);

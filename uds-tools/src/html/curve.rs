@@ -43,7 +43,7 @@ struct Scale {
     doublings: f64,
 }
 
-/// Writes the picture of an answer.
+/// Writes the picture of an answer that recommends an index.
 pub(super) fn write(html: &mut String, answer: &Answer) -> std::fmt::Result {
     let scale = Scale::of(answer);
     let flags = flags(answer);
@@ -61,17 +61,15 @@ pub(super) fn write(html: &mut String, answer: &Answer) -> std::fmt::Result {
     for kind in [Kind::Sparse, Kind::Dense] {
         scale.write_line(html, kind, answer.curve.of(kind))?;
     }
-    if answer.advice.is_worth_an_index() {
-        let (x, y) = scale.place(&answer.advice.point);
-        writeln!(html, "<circle class=\"ring\" cx=\"{x:.2}%\" cy=\"{y:.1}\" r=\"9\"/>")?;
-    }
+    let (at, middle) = scale.place(&answer.advice.point);
+    writeln!(html, "<circle class=\"ring\" cx=\"{at:.2}%\" cy=\"{middle:.1}\" r=\"9\"/>")?;
     scale.write_names(html, answer)?;
-    let total = units::percent(answer.curve.unlimited.saved_share);
+    let total = escaped(&units::percent(answer.curve.unlimited.saved_share));
     let above = y - 8.0;
     writeln!(
         html,
-        "<text x=\"100%\" dx=\"12\" y=\"{above:.1}\" text-anchor=\"end\">no limit: {}</text>\n</svg>",
-        escaped(&total)
+        "<text x=\"100%\" dx=\"12\" y=\"{above:.1}\" text-anchor=\"end\">\
+         no limit: {total}</text>\n</svg>"
     )
 }
 
@@ -221,7 +219,8 @@ impl Scale {
                 "<line class=\"guide {class}\" x1=\"{x:.2}%\" x2=\"{x:.2}%\" y1=\"{y:.1}\" \
                  y2=\"{BOTTOM}\"/><svg x=\"{x:.2}%\" y=\"{tip}\">\
                  <path class=\"caret\" d=\"M0,0l5,9h-10z\"/></svg>\
-                 <text x=\"{x:.2}%\" dx=\"{dx}\" y=\"{baseline}\" text-anchor=\"{anchor}\">{}</text>",
+                 <text x=\"{x:.2}%\" dx=\"{dx}\" y=\"{baseline}\" \
+                 text-anchor=\"{anchor}\">{}</text>",
                 with_sign(&flag.words)
             )?;
         }
@@ -240,11 +239,9 @@ fn flags(answer: &Answer) -> Vec<Flag> {
     let advice = &answer.advice;
     let mut flags = Vec::new();
     let is_both = answer.knee == Some(advice.point);
-    if advice.is_worth_an_index() {
-        let also = if is_both { ", knee" } else { "" };
-        let words = format!("recommended{also}: {}", advice.point.name());
-        flags.push(Flag { point: advice.point, class: "advised", words });
-    }
+    let also = if is_both { ", knee" } else { "" };
+    let words = format!("recommended{also}: {}", advice.point.name());
+    flags.push(Flag { point: advice.point, class: "advised", words });
     if let Some(point) = answer.knee.filter(|_| !is_both) {
         flags.push(Flag { point, class: "knee", words: format!("knee: {}", point.name()) });
     }
@@ -266,8 +263,6 @@ fn in_words(answer: &Answer) -> String {
     if let Some(knee) = &answer.knee {
         let _ = write!(words, " The knee is at {}.", knee.name());
     }
-    if answer.advice.is_worth_an_index() {
-        let _ = write!(words, " Recommended: {}.", answer.advice.point.name());
-    }
+    let _ = write!(words, " Recommended: {}.", answer.advice.point.name());
     words
 }

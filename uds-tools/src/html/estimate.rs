@@ -8,6 +8,9 @@ use super::{curve, escaped, write_document, write_facts};
 use crate::estimate::sizing::{Answer, Kind, Point};
 use crate::units;
 
+/// What is beside the style of all pages.
+const STYLE: &str = include_str!("estimate.css");
+
 /// What is to be on the page.
 pub(crate) struct EstimatePage<'a> {
     pub(crate) title: &'a str,
@@ -23,7 +26,7 @@ impl EstimatePage<'_> {
     pub(crate) fn html(&self) -> String {
         let mut html = String::new();
         // Writing to a string cannot fail.
-        let _ = write_document(&mut html, self.title, |html| self.write_body(html));
+        let _ = write_document(&mut html, (self.title, STYLE), |html| self.write_body(html));
         html
     }
 
@@ -31,7 +34,10 @@ impl EstimatePage<'_> {
         self.write_advice(html)?;
         write_facts(html, self.facts)?;
         html.push_str("<main>\n");
-        self.write_curve(html)?;
+        // Lines along the bottom, and zeroes, would say no more than the recommendation.
+        if self.answer.advice.is_worth_an_index() {
+            self.write_curve(html)?;
+        }
         for bars in self.bars {
             bars.write(html)?;
         }
@@ -44,7 +50,11 @@ impl EstimatePage<'_> {
         html.push_str("<h2 id=\"advice\">Recommended index</h2>\n<p class=\"large\">");
         if advice.is_worth_an_index() {
             let share = with_sign(&advice.point.estimate().text());
-            writeln!(html, "<strong>{}</strong> saves {share}</p>", advice.point.name())?;
+            writeln!(
+                html,
+                "<strong>{}</strong> <span>saves {share}</span></p>",
+                advice.point.name()
+            )?;
         } else {
             html.push_str("<strong>None</strong></p>\n");
         }
@@ -71,9 +81,9 @@ impl EstimatePage<'_> {
     fn write_table(&self, html: &mut String) -> std::fmt::Result {
         html.push_str(
             "<table>\n<caption>The same in numbers, and what each index takes on disk</caption>\n\
-             <thead><tr><th scope=\"col\">memory</th><th scope=\"col\">dense saves</th>\
-             <th scope=\"col\">disk</th><th scope=\"col\">sparse saves</th>\
-             <th scope=\"col\">disk</th></tr></thead>\n<tbody>\n",
+             <thead><tr><th scope=\"col\">memory</th><th scope=\"col\">dense saves \
+             <small>on disk</small></th><th scope=\"col\">sparse saves <small>on disk</small>\
+             </th></tr></thead>\n<tbody>\n",
         );
         let curve = &self.answer.curve;
         for dense in curve.of(Kind::Dense) {
@@ -89,21 +99,20 @@ impl EstimatePage<'_> {
         let unlimited = with_sign(&curve.unlimited.text());
         writeln!(
             html,
-            "<tr class=\"all\"><th scope=\"row\">no limit</th><td>{unlimited}</td>\
-             <td></td><td></td><td></td></tr>\n</tbody>\n</table>"
+            "<tr class=\"all\"><th scope=\"row\">no limit</th><td>{unlimited} <small></small></td>\
+             <td></td></tr>\n</tbody>\n</table>"
         )
     }
 
     /// The share of an index, in strong letters where it is recommended, and its disk.
     fn write_cells(&self, html: &mut String, point: Option<&Point>) -> std::fmt::Result {
-        let Some(point) = point else { return html.write_str("<td></td><td></td>") };
-        let (share, disk) = (with_sign(&point.estimate().text()), point.disk_bytes());
+        let Some(point) = point else { return html.write_str("<td></td>") };
+        let (share, disk) = (with_sign(&point.estimate().text()), units::bytes(point.disk_bytes()));
         if self.is_chosen(point) {
-            write!(html, "<td><strong>&#9654; {share}</strong></td>")?;
+            write!(html, "<td><strong>&#9654; {share}</strong> <small>{disk}</small></td>")
         } else {
-            write!(html, "<td>{share}</td>")?;
+            write!(html, "<td>{share} <small>{disk}</small></td>")
         }
-        write!(html, "<td>{}</td>", units::bytes(disk))
     }
 
     fn is_chosen(&self, point: &Point) -> bool {

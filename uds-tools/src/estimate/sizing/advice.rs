@@ -59,7 +59,7 @@ pub(crate) struct Advice {
     pub(crate) saved_bytes: u64,
     pub(crate) verdict: Verdict,
     /// The next smaller index of the same kind, and the least of the other kind that finds nearly
-    /// everything too, as far as there are such and it takes less memory.
+    /// everything too, a sparse one only if it takes less memory; as far as there are such.
     pub(crate) alternatives: Vec<Point>,
     /// Why this one, for people.
     pub(crate) sentence: String,

@@ -10,6 +10,13 @@ pub(super) fn of(advice: &Advice, curve: &Curve, least: Least<'_>) -> String {
         return nothing(curve);
     }
     let mut sentence = headline(advice, curve);
+    if advice.verdict == Verdict::TooSmall {
+        let total = units::percent(curve.unlimited.saved_share);
+        sentence = format!(
+            "No index is large enough for all: an unlimited one would save {total}. Divide the \
+             data among several. {sentence}"
+        );
+    }
     let mut others = Vec::new();
     for other in &advice.alternatives {
         let share = units::percent(other.saved_share);
@@ -25,13 +32,10 @@ pub(super) fn of(advice: &Advice, curve: &Curve, least: Least<'_>) -> String {
     if advice.point.kind == Kind::Sparse {
         sentence.push_str(" A sparse index misses duplicates that come alone.");
     }
-    if advice.verdict == Verdict::TooSmall {
-        let total = units::percent(curve.unlimited.saved_share);
-        sentence.push_str(&format!(
-            " No index is large enough for all: an unlimited one would save {total}. \
-             Divide the data among several."
-        ));
-    } else if advice.point.kind == Kind::Sparse && least.dense.is_none() {
+    if advice.verdict != Verdict::TooSmall
+        && advice.point.kind == Kind::Sparse
+        && least.dense.is_none()
+    {
         sentence.push_str(" No dense index is large enough.");
     }
     sentence
@@ -62,7 +66,7 @@ fn headline(advice: &Advice, curve: &Curve) -> String {
         }
         Verdict::Everything => format!("{} finds everything: {costs}.", point.name()),
         Verdict::NearlyEverything => {
-            format!("{}: {costs}, {}.", point.name(), less_than_all(point, curve))
+            format!("{}: {costs}{}.", point.name(), less_than_all(point, curve))
         }
         _ => format!("{}: {costs}.", point.name()),
     }
@@ -78,9 +82,9 @@ fn less_than_all(point: &Point, curve: &Curve) -> String {
             let spared = all.memory.bytes() - point.memory.bytes();
             let (spared, name) = (units::bytes(spared), all.name());
             let name = if point.kind == all.kind { all.memory.to_string() } else { name };
-            format!("and {spared} of memory less than the {name} that finds everything ({share})")
+            format!(", and {spared} of memory less than the {name} that finds everything ({share})")
         }
-        _ => format!("of {share} that an unlimited index would save"),
+        _ => format!("; an unlimited index would save {share}"),
     }
 }
 

@@ -92,6 +92,10 @@ fn nothing_is_drawn_outside_of_the_plot() {
     let full = samples::curve(&[0.0, 50.0, 100.0], &[100.0], 100.0, (40.0, 60.0), u64::MAX);
     for curve in samples::all().map(|(_, curve)| curve).into_iter().chain([full]) {
         let html = page(curve.clone());
+        if curve.best() == 0.0 {
+            assert!(!html.contains("<svg"), "nothing to draw");
+            continue;
+        }
         let picture = html.split_once("<polyline").unwrap().1.split_once("</section>").unwrap().0;
         let marks: Vec<f64> = picture
             .split("%\" y=\"")
@@ -100,14 +104,5 @@ fn nothing_is_drawn_outside_of_the_plot() {
             .collect();
         assert!(marks.len() >= curve.of(Kind::Dense).len() * 2);
         assert!(marks.iter().all(|y| (0.0..=350.0).contains(y)), "{marks:?}");
-    }
-}
-
-#[test]
-fn look() {
-    let Some(folder) = std::env::var_os("UDS_LOOK") else { return };
-    for (name, curve) in samples::all() {
-        std::fs::write(std::path::Path::new(&folder).join(format!("{name}.html")), page(curve))
-            .unwrap();
     }
 }

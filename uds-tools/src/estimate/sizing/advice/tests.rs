@@ -23,6 +23,18 @@ fn the_words_of_each_shape() {
     insta::assert_snapshot!(text);
 }
 
+// Guards the words where no size finds everything, and one finds nearly everything.
+#[test]
+fn an_unlimited_index_is_told_where_only_it_finds_all() {
+    let curve = samples::curve(&[20.0, 40.9], &[0.0], 41.6, (0.0, 0.0), 1 << 40);
+    let sentence = advice(&curve).sentence;
+    let told = "for the index; an unlimited index would save 41.6%. Instead: 256M 20.0%.";
+    assert!(
+        sentence.starts_with("512M dense: 40.9% saved") && sentence.ends_with(told),
+        "{sentence}"
+    );
+}
+
 // Guards the fields that programs read, their names above all.
 #[test]
 fn the_fields_for_programs() {
@@ -31,6 +43,23 @@ fn the_fields_for_programs() {
     assert_eq!(curve.len(), 28);
     curve.truncate(1);
     insta::assert_json_snapshot!(answer);
+}
+
+// Guards the schema of these fields, for every verdict, with a knee and a hint and without.
+#[test]
+fn answers_are_as_their_schema_says() {
+    let text = include_str!("../../../../../docs/schema/estimate.json");
+    let schema: serde_json::Value = serde_json::from_str(text).unwrap();
+    let answer = serde_json::json!({ "$ref": "#/$defs/answer", "$defs": schema["$defs"] });
+    let validator = jsonschema::draft202012::new(&answer).unwrap();
+    for (name, curve) in samples::all() {
+        let mut answer = serde_json::to_value(Answer::new(curve)).unwrap();
+        let errors: Vec<_> =
+            validator.iter_errors(&answer).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+        answer["recommendation"]["verdict"] = "perhaps".into();
+        assert!(!validator.is_valid(&answer), "the schema says nothing");
+    }
 }
 
 // Guards against a sparse index that spares little memory, or takes far more disk.
