@@ -87,7 +87,14 @@ fn files() -> impl Strategy<Value = Vec<File>> {
         path.push(format!("f.{kind}"));
         File { path, root: root.into(), blocks, zero, saved: blocks * percent / 100 }
     });
-    prop::collection::vec(file, 0..200)
+    // A scan reads each file once: no two have one path.
+    prop::collection::vec(file, 0..200).prop_map(|mut files| {
+        for (number, file) in files.iter_mut().enumerate() {
+            let name = file.path.file_name().unwrap().to_str().unwrap();
+            file.path.set_file_name(format!("{number}{name}"));
+        }
+        files
+    })
 }
 
 /// What lies at or below each directory, of all that there are.
