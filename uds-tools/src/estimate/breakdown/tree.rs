@@ -1,7 +1,7 @@
 //! Directories and what was read and saved in each: a tree of bounded size.
 //!
 //! When it is full, the leaves that save least, among these the deepest, are merged into their
-//! parents until a quarter of the tree is free. A directory that was merged and is met again
+//! parents until half of the tree is free. A directory that was merged and is met again
 //! becomes a new node, which lacks what was merged: that stays with the parent. Scans read
 //! directory after directory, so this is rare, and what is lost to a row is little.
 //!
@@ -25,7 +25,7 @@ use super::Sums;
 /// Nodes at most.
 pub(super) const MAX_NODES: usize = 8192;
 /// Nodes that are left when some were merged.
-const KEPT_NODES: usize = MAX_NODES / 4 * 3;
+const KEPT_NODES: usize = MAX_NODES / 2;
 /// Names of a path that count.
 const MAX_DEPTH: usize = 64;
 /// The longest name, as on most file systems.
@@ -177,7 +177,7 @@ impl Tree {
         self.hasher.hash_one((parent, name)) as usize % SLOTS
     }
 
-    /// Merges leaves into their parents until a quarter of the tree is free.
+    /// Merges leaves into their parents until half of the tree is free.
     fn merge_least(&mut self) {
         let (totals, mut children) = (self.totals(), self.child_counts());
         // Paths that were given by name are the last to go.
