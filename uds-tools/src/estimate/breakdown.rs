@@ -40,6 +40,7 @@ use tree::Tree;
 const ROWS: usize = 12;
 
 /// What all of it takes at most, whatever is fed.
+#[cfg(test)]
 pub(crate) const MAX_BYTES: usize = 4 << 20;
 
 /// A file that was read, or what was read of it.
@@ -109,6 +110,7 @@ impl Breakdown {
     }
 
     /// All that was fed.
+    #[cfg(test)]
     pub(crate) fn total(&self) -> Sums {
         self.total
     }

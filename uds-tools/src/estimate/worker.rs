@@ -39,7 +39,6 @@ pub(crate) struct Block<'a> {
     /// Its content, padded if it is a block of 4 KiB.
     pub(crate) bytes: &'a [u8],
     /// The file that it is in.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the count of where savings are"))]
     pub(crate) source: &'a Arc<Source>,
 }
 

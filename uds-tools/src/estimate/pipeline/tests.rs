@@ -150,11 +150,14 @@ fn a_file_that_is_gone_is_no_failure() {
     let poster = ExactPoster { known: &known, batch: Vec::new(), patience: 0 };
     let mut worker =
         Worker::new((Naming::Murmur, Chunker::Fixed), &totals, &failures, &stop, poster);
-    for piece in Source::pieces(directory.path().join("gone"), 100 << 20, 1, 1 << 20) {
+    let root: std::sync::Arc<Path> = directory.path().into();
+    for piece in
+        Source::pieces(directory.path().join("gone"), (100 << 20, 1), root.clone(), 1 << 20)
+    {
         worker.read(&piece).unwrap();
     }
     assert_eq!((totals.vanished.get(), totals.files.get(), failures.count()), (1, 0, 0));
-    for piece in Source::pieces(directory.path().into(), 4096, 1, 1 << 20) {
+    for piece in Source::pieces(directory.path().into(), (4096, 1), root, 1 << 20) {
         worker.read(&piece).unwrap();
     }
     assert_eq!((totals.vanished.get(), failures.count()), (1, 1), "a directory cannot be read");

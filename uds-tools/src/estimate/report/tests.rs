@@ -3,6 +3,12 @@
 use uds_index::Statistics;
 
 use super::{IndexFacts, Losses, Report, Stage};
+use crate::estimate::breakdown::{AgeTally, AgeUnit, Breakdown, Savings, Scope};
+use crate::estimate::sizing::{Answer, samples};
+use crate::terminal::Canvas;
+
+const CANVAS: Canvas = Canvas { columns: 60, is_unicode: false };
+const SCOPE: Scope = Scope { unit: AgeUnit::Blocks, is_sampled: false };
 
 fn report() -> Report {
     Report {
@@ -35,6 +41,7 @@ fn report() -> Report {
         losses: Losses::default(),
         memory_needed: None,
         index: IndexFacts {
+            modelled: false,
             path: None,
             memory: Some("256M".into()),
             sparse: false,
@@ -44,6 +51,9 @@ fn report() -> Report {
             records_in_index: 304_766,
             full_share: 0.0045,
         },
+        answer: Some(Answer::new(samples::flat())),
+        sampled_one_in: 1,
+        savings: Savings::new(&Breakdown::default(), &AgeTally::default(), None, SCOPE),
         seconds: 1.25,
     }
 }
@@ -57,7 +67,7 @@ fn assert_fits(text: &str) {
 // Guards the layout that people read, at an ordinary size.
 #[test]
 fn an_ordinary_report() {
-    let text = report().text();
+    let text = report().text(CANVAS);
     assert_fits(&text);
     insta::assert_snapshot!(text);
 }
@@ -82,7 +92,7 @@ fn a_report_with_everything_wrong() {
         memory_needed: Some("1G".into()),
         ..report()
     }
-    .text();
+    .text(CANVAS);
     assert_fits(&text);
     insta::assert_snapshot!(text);
 }
@@ -92,7 +102,7 @@ fn a_report_with_everything_wrong() {
 #[test]
 fn losses_without_a_full_window_are_told() {
     let losses = Losses { overflows: 1, ..Losses::default() };
-    let text = Report { losses, ..report() }.text();
+    let text = Report { losses, ..report() }.text(CANVAS);
     assert_fits(&text);
     assert!(text.contains("WARNING: THE INDEX COULD NOT KEEP ALL RECORDS"), "{text}");
     assert!(text.contains("It had no room for 1 record,"), "{text}");
@@ -126,7 +136,7 @@ fn losses_are_those_of_this_run() {
 fn a_sparse_index_says_so() {
     let index = IndexFacts { sparse: true, ..report().index };
     let losses = Losses { records_discarded: 7, ..Losses::default() };
-    let text = Report { index, losses, ..report() }.text();
+    let text = Report { index, losses, ..report() }.text(CANVAS);
     assert_fits(&text);
     assert!(text.contains("kind     sparse"), "{text}");
     assert!(text.contains("No sparse index is large enough"), "{text}");
@@ -135,7 +145,7 @@ fn a_sparse_index_says_so() {
 // Guards against a result that looks wrong where only the index could not be kept.
 #[test]
 fn a_failed_save_leaves_the_estimate() {
-    let text = Report { failed: Some(Stage::Save), ..report() }.text();
+    let text = Report { failed: Some(Stage::Save), ..report() }.text(CANVAS);
     assert_fits(&text);
     assert!(text.contains("FAILED: the estimate is complete"), "{text}");
 }
@@ -161,5 +171,5 @@ fn a_report_of_exabytes_fits() {
         seconds: 123_456_789.0,
         ..report()
     };
-    assert_fits(&text.text());
+    assert_fits(&text.text(CANVAS));
 }

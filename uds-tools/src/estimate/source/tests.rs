@@ -4,15 +4,21 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::{Ending, Extent, PieceReader, READ_BYTES, Source};
+use super::{Ending, Extent, Piece, PieceReader, READ_BYTES, Source};
 use crate::estimate::chunker::BLOCK_PIECE_BYTES as PIECE_BYTES;
+
+/// The pieces of a file that has no inode number and is its own root.
+fn pieces_of(path: std::path::PathBuf, bytes: u64) -> impl Iterator<Item = Piece> {
+    let root = path.as_path().into();
+    Source::pieces(path, (bytes, 0), root, PIECE_BYTES)
+}
 
 /// Everything that the pieces of a file of `bytes` bytes yield: content, file bytes and bytes
 /// of holes.
 fn read_all(path: &Path, bytes: u64) -> (Vec<u8>, u64, u64) {
     let (mut content, mut file_bytes, mut hole_bytes) = (Vec::new(), 0, 0);
     let mut buffer = vec![0xee; READ_BYTES];
-    for piece in Source::pieces(path.to_path_buf(), bytes, 0, PIECE_BYTES) {
+    for piece in pieces_of(path.to_path_buf(), bytes) {
         let mut reader = PieceReader::open(&piece).unwrap();
         while let Some(extent) = reader.next_extent(&mut buffer).unwrap() {
             match extent {
@@ -100,10 +106,10 @@ fn a_sparse_file_that_shrank_ends_where_it_ends() {
 #[test]
 fn what_is_no_file_any_more_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    for piece in Source::pieces(directory.path().to_path_buf(), 10, 0, PIECE_BYTES) {
+    for piece in pieces_of(directory.path().to_path_buf(), 10) {
         assert!(PieceReader::open(&piece).is_err());
     }
-    for piece in Source::pieces(directory.path().join("gone"), 10, 0, PIECE_BYTES) {
+    for piece in pieces_of(directory.path().join("gone"), 10) {
         assert!(PieceReader::open(&piece).is_err());
     }
 }
@@ -112,8 +118,7 @@ fn what_is_no_file_any_more_is_refused() {
 // a failed one.
 #[test]
 fn the_last_piece_tells_how_a_file_ended() {
-    let mut pieces: Vec<_> =
-        Source::pieces("x".into(), 2 * PIECE_BYTES + 1, 0, PIECE_BYTES).collect();
+    let mut pieces: Vec<_> = pieces_of("x".into(), 2 * PIECE_BYTES + 1).collect();
     assert_eq!(pieces.len(), 3);
     assert_eq!(pieces[2].range, 2 * PIECE_BYTES..2 * PIECE_BYTES + 1);
     assert_eq!(pieces[0].source.finish_piece(), Ending::NotYet);
@@ -121,7 +126,7 @@ fn the_last_piece_tells_how_a_file_ended() {
     assert!(!pieces[2].source.fail(), "further ones are not");
     assert_eq!(pieces[1].source.finish_piece(), Ending::NotYet);
     assert_eq!(pieces.remove(2).source.finish_piece(), Ending::Failed);
-    let whole: Vec<_> = Source::pieces("x".into(), 0, 0, PIECE_BYTES).collect();
+    let whole: Vec<_> = pieces_of("x".into(), 0).collect();
     assert_eq!(whole.len(), 1);
     assert_eq!(whole[0].source.finish_piece(), Ending::Complete);
 }

@@ -52,7 +52,8 @@ fn read(path: &Path, bytes: u64, chunker: Chunker) -> (Vec<Seen>, [u64; 6]) {
     let mut blocks = Vec::new();
     let poster = Keeper { blocks: &mut blocks, waiting: 0, bytes: 0 };
     let mut worker = Worker::new((Naming::Murmur, chunker), &totals, &failures, &stop, poster);
-    for piece in Source::pieces(path.to_path_buf(), bytes, 7, chunker.piece_bytes()) {
+    for piece in Source::pieces(path.to_path_buf(), (bytes, 7), path.into(), chunker.piece_bytes())
+    {
         worker.read(&piece).unwrap();
     }
     worker.finish().unwrap();
