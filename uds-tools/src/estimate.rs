@@ -83,8 +83,10 @@ pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {
     let paths = Paths::open(&arguments.paths, arguments.files_from.as_deref(), arguments.null)?;
     let filters = Filters::new(&arguments.exclude, &arguments.exclude_from, arguments.ignore)?;
     let target = wants_index(arguments).then(|| Target::open(arguments, &stop)).transpose()?;
-    let observer = observer(arguments, target.as_ref())?;
-    let excluded: Vec<_> = target.as_ref().and_then(Target::identity).into_iter().collect();
+    let (observer, curve_is_whole) = observer(arguments, target.as_ref())?;
+    let model_file = arguments.index.as_deref().and_then(kept::identity);
+    let index_file = target.as_ref().and_then(Target::identity);
+    let excluded: Vec<_> = index_file.into_iter().chain(model_file).collect();
     let walk = || Walk::new(arguments.one_file_system, &excluded, &filters);
     let (totals, failures) = (Totals::default(), Failures::default());
     let scan = Scan {
@@ -108,10 +110,11 @@ pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {
     let basis = target.as_ref().map_or(Basis::Model(&observer), Basis::Index);
     let mut report = Report::new(&totals, &failures, basis, &observer, how(arguments));
     report.interrupted = interrupted;
+    report.curve_is_whole = curve_is_whole;
     let ended = end(arguments, scanned, target, &observer, &totals);
     report.failed = ended.as_ref().err().map(|&(stage, _)| stage);
     report.seconds = start.elapsed().as_secs_f64();
-    let printed = print(arguments.format, || report.text(Canvas::of_stdout()), &report);
+    let printed = print(arguments.format, || report.text(Canvas::of_report()), &report);
     let page = page.zip(report.page()).map_or(Ok(()), |(file, page)| file.write(&page, &stop));
     failures.report();
     ended.map_err(|(_, failure)| failure).and(page).and(printed)?;
@@ -142,16 +145,22 @@ fn how(arguments: &EstimateArgs) -> (Naming, Chunker) {
     (arguments.hash, arguments.chunker)
 }
 
-/// The observer: it goes on where the last run with the same index ended.
-fn observer(arguments: &EstimateArgs, target: Option<&Target>) -> Result<Observer, Failure> {
-    let kept = target.and_then(|target| {
-        kept::load(target.path.as_deref()?, Standing::of(&target.index), how(arguments))
-    });
+/// The observer: it goes on where the last run with the same index ended, if that is known; and
+/// whether it has seen all that the index has.
+fn observer(
+    arguments: &EstimateArgs,
+    target: Option<&Target>,
+) -> Result<(Observer, bool), Failure> {
+    let standing = target.map(|target| Standing::of(&target.index));
+    let path = target.and_then(|target| target.path.as_deref());
+    let kept =
+        standing.zip(path).and_then(|(standing, path)| kept::load(path, standing, how(arguments)));
+    let is_whole = kept.is_some() || standing.is_none_or(Standing::is_start);
     let Kept { model, zero_bytes } = match kept {
         Some(kept) => kept,
         None => Kept { model: observer::new_model()?, zero_bytes: 0 },
     };
-    Ok(Observer::new(question(arguments), model, zero_bytes))
+    Ok((Observer::new(question(arguments), model, zero_bytes), is_whole))
 }
 
 /// Saves what is kept, and says what failed first, and where.

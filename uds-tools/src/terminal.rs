@@ -32,6 +32,13 @@ impl Canvas {
         }
     }
 
+    /// The same in ASCII where standard output is no terminal: what goes to a file or a program
+    /// should read the same whoever asks.
+    pub(crate) fn of_report() -> Self {
+        let canvas = Self::of_stdout();
+        Self { is_unicode: canvas.is_unicode && stdout().is_terminal(), ..canvas }
+    }
+
     /// A bar of `part` of `whole` of so many columns: to an eighth of a column where that can be
     /// shown. What is not nothing shows.
     pub(crate) fn bar(self, part: u64, whole: u64, columns: usize) -> String {

@@ -12,7 +12,7 @@
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -20,6 +20,7 @@ use uds_index::Index;
 use uds_sizing::Model;
 
 use super::observer::candidates;
+use super::walk::Identity;
 use super::{Chunker, Naming};
 use crate::exit::complain;
 
@@ -66,62 +67,59 @@ fn file_of(path: &Path) -> Option<PathBuf> {
     (!is_device).then(|| name.into())
 }
 
-/// The model of the index in `path`, if there is one that has seen what the index has; and
-/// a warning where it has not.
+/// The model of the index in `path`, if there is one that has seen what the index has, and nothing
+/// else. One that cannot be read is told.
 pub(crate) fn load(
     path: &Path,
     standing: Standing,
     (naming, chunker): (Naming, Chunker),
 ) -> Option<Kept> {
-    // Nothing that was said of an index before this one concerns it.
-    if standing.is_start() {
-        return None;
-    }
-    let loaded = match file_of(path) {
-        Some(file) => read(&file, standing, &words(naming, chunker)),
-        None => Err(anyhow::anyhow!("a device has no place for one")),
-    };
-    match loaded {
-        Ok(kept) => Some(kept),
+    let file = file_of(path).filter(|_| !standing.is_start())?;
+    match read(&file, standing, &words(naming, chunker)) {
+        Ok(kept) => kept,
         Err(error) => {
-            complain(format_args!(
-                "warning: {path:?}: there is no curve of what the index has seen before: \
-                 {error:#}; the curve covers this run alone, the counts do not"
-            ));
+            complain(format_args!("warning: {file:?} is not used: {error:#}"));
             None
         }
     }
 }
 
-fn read(path: &Path, standing: Standing, words: &str) -> Result<Kept> {
+/// The model's file, which is no data to estimate.
+pub(crate) fn identity(path: &Path) -> Option<Identity> {
+    let metadata = std::fs::metadata(file_of(path)?).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+/// Reads the file; nothing where there is none, or one of another state of the index: somebody
+/// has used the index without a curve meanwhile.
+fn read(path: &Path, standing: Standing, words: &str) -> Result<Option<Kept>> {
     let file = match File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            anyhow::bail!("{path:?} does not exist")
-        }
-        file => file.with_context(|| format!("cannot read {path:?}"))?,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        file => file.context("cannot open it")?,
     };
     let mut file = BufReader::new(file);
-    let mut take = |what: &str| {
+    let mut take = || {
         let mut bytes = [0; 8];
-        file.read_exact(&mut bytes).with_context(|| format!("{path:?} ends in its {what}"))?;
+        file.read_exact(&mut bytes).context("it ends early")?;
         Ok::<_, anyhow::Error>(bytes)
     };
-    ensure!(take("magic number")? == MAGIC, "{path:?} is no curve of this version");
-    let found =
-        Standing([u64::from_le_bytes(take("standing")?), u64::from_le_bytes(take("standing")?)]);
-    let zero_bytes = u64::from_le_bytes(take("zero bytes")?);
-    let length = u64::from_le_bytes(take("words")?);
-    ensure!(length <= MOST_WORDS as u64, "{path:?} is damaged");
+    ensure!(take()? == MAGIC, "it is no curve of this version");
+    let found = Standing([u64::from_le_bytes(take()?), u64::from_le_bytes(take()?)]);
+    let zero_bytes = u64::from_le_bytes(take()?);
+    let length = u64::from_le_bytes(take()?);
+    ensure!(length <= MOST_WORDS as u64, "it is damaged");
     let mut bytes = vec![0; length as usize];
-    file.read_exact(&mut bytes).with_context(|| format!("{path:?} ends in its words"))?;
+    file.read_exact(&mut bytes).context("it ends early")?;
     let found_words = String::from_utf8_lossy(&bytes);
     ensure!(
         found_words == words,
-        "{path:?} is of names that were made otherwise ({found_words}, not {words})"
+        "its names were made otherwise: found {found_words}, wanted {words}"
     );
-    ensure!(found == standing, "{path:?} is of another state of the index");
-    let model = Model::load(&candidates(), file).with_context(|| format!("{path:?}"))?;
-    Ok(Kept { model, zero_bytes })
+    if found != standing {
+        return Ok(None);
+    }
+    let model = Model::load(&candidates(), file)?;
+    Ok(Some(Kept { model, zero_bytes }))
 }
 
 /// Saves the model of the index in `path`, which stands at `standing` and is saved.

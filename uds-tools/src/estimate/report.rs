@@ -20,7 +20,7 @@ mod losses;
 use std::fmt::Write;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 pub(crate) use self::index::Basis;
 use self::index::{Facts, IndexFacts};
@@ -92,8 +92,10 @@ pub(crate) struct Report {
     pub(crate) memory_needed: Option<String>,
     pub(crate) index: IndexFacts,
     /// How much index the data needs; none where compression alone was asked for.
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "answer_or_nulls")]
     pub(crate) answer: Option<Answer>,
+    /// Whether the answer covers all that the index of `--index` has seen, not only this run.
+    pub(crate) curve_is_whole: bool,
     /// One name in so many was followed: 1 if what comes of the names is exact.
     pub(crate) sampled_one_in: u64,
     pub(crate) savings: Savings,
@@ -149,6 +151,7 @@ impl Report {
             memory_needed: memory_needed.map(|memory| memory.to_string()),
             index,
             answer: observer.answer(zero_bytes),
+            curve_is_whole: true,
             sampled_one_in: observer.model().map_or(1, |model| model.sampled_one_in()),
             savings,
             seconds: 0.0,
@@ -183,6 +186,12 @@ impl Report {
         if let Some(answer) = &self.answer {
             text.push('\n');
             text.push_str(&answer.text(canvas));
+            if !self.curve_is_whole {
+                text.push_str(
+                    "\nThe sizes and the recommendation cover this run alone:\n\
+                     what the index has seen before is not known.\n",
+                );
+            }
         }
         text
     }
@@ -288,6 +297,18 @@ impl Report {
             units::bytes(all.min(self.bytes_scanned)),
             units::share(all, self.block_bytes)
         )
+    }
+}
+
+/// The fields of an answer, which are null where there is none.
+fn answer_or_nulls<S: Serializer>(
+    answer: &Option<Answer>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let fields = ["curve", "unlimited", "knee", "recommendation"];
+    match answer {
+        Some(answer) => answer.serialize(serializer),
+        None => serializer.collect_map(fields.map(|field| (field, None::<()>))),
     }
 }
 

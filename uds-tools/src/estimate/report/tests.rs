@@ -52,6 +52,7 @@ fn report() -> Report {
             full_share: 0.0045,
         },
         answer: Some(Answer::new(samples::flat())),
+        curve_is_whole: true,
         sampled_one_in: 1,
         savings: Savings::new(&Breakdown::default(), &AgeTally::default(), None, SCOPE),
         seconds: 1.25,
