@@ -42,7 +42,7 @@ pub use geometry::{
 };
 pub use layout::{BLOCK_BYTES, LayoutSizes, SAVE_SLOTS, open_chapter_bytes, page_map_bytes};
 pub use memory::MemorySize;
-pub use murmur::murmur3_x64_128;
+pub use murmur::{murmur3_x64_128, murmur3_x64_128_pair};
 pub use number::{
     ChapterPage, DeltaKey, DeltaListNumber, IndexPageNumber, MAX_ZONES, PhysicalChapter,
     PhysicalPage, RecordPageNumber, VirtualChapter, ZoneCount, ZoneId,

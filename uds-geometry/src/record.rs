@@ -38,6 +38,16 @@ impl RecordName {
         Self(crate::murmur3_x64_128(block, Self::VDO_SEED))
     }
 
+    /// The names of two equally long blocks, as [`RecordName::of_block`] gives them, in less time.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the lengths differ.
+    #[must_use]
+    pub fn of_blocks(first: &[u8], second: &[u8]) -> [Self; 2] {
+        crate::murmur3_x64_128_pair(first, second, Self::VDO_SEED).map(Self)
+    }
+
     /// The 16 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; NAME_BYTES] {

@@ -9,6 +9,7 @@ fn main() {
         for bytes in [8, 4096] {
             murmur(suite, bytes);
         }
+        murmur_pairs(suite);
         locate(suite);
     });
 }
@@ -23,6 +24,25 @@ fn murmur(suite: &mut Suite, bytes: usize) {
         let mut digest = Digest::new();
         for block in buffer.chunks(bytes) {
             digest.add_bytes(RecordName::of_block(block).as_bytes());
+        }
+        digest.finish()
+    });
+}
+
+fn murmur_pairs(suite: &mut Suite) {
+    const BYTES: usize = 4096;
+    let blocks = suite.size(256, 16);
+    let setup = || {
+        let byte = |place| (place as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()[7];
+        (0..blocks as usize * BYTES).map(byte).collect::<Vec<u8>>()
+    };
+    suite.bench("murmur.pairs.4096", blocks, setup, |buffer| {
+        let mut digest = Digest::new();
+        for pair in buffer.chunks_exact(2 * BYTES) {
+            let (first, second) = pair.split_at(BYTES);
+            for name in RecordName::of_blocks(first, second) {
+                digest.add_bytes(name.as_bytes());
+            }
         }
         digest.finish()
     });

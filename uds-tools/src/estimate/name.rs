@@ -47,6 +47,14 @@ impl Naming {
             }
         }
     }
+
+    /// The names of two equally long blocks, in less time if the hash has a way.
+    pub(crate) fn names(self, first: &[u8], second: &[u8]) -> [RecordName; 2] {
+        match self {
+            Self::Murmur => RecordName::of_blocks(first, second),
+            Self::Blake3 => [self.name(first), self.name(second)],
+        }
+    }
 }
 
 /// Whether all bytes of a block are zero.

@@ -18,8 +18,8 @@ use crate::exit::{Exit, Failure};
 /// The longest path of a list, to tell a list from something else. Systems take less.
 const LONGEST: u64 = 64 << 10;
 
-/// A path, or why the list, whose name stands with it, cannot be read on.
-pub(crate) type NextPath<'a> = Result<&'a Path, (&'a Path, io::Error)>;
+/// A path, or the name of a list and why it cannot be read any further.
+pub(crate) type Listed<'a> = Result<&'a Path, (&'a Path, io::Error)>;
 
 /// Paths in the order in which they are to be visited.
 #[derive(Debug, Default)]
@@ -69,7 +69,7 @@ impl Paths {
     /// with the list's name.
     pub(crate) fn each(
         &self,
-        visit: &mut dyn FnMut(NextPath<'_>) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(Listed<'_>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         self.given.iter().try_for_each(|path| visit(Ok(path)))?;
         let Some(list) = &self.list else { return ControlFlow::Continue(()) };

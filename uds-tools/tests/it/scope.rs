@@ -54,8 +54,8 @@ fn what_is_wrong_with_a_list_is_told() {
     uds.run(&["estimate", "-0", "tree"]).failed(2, &["--files-from"]);
 }
 
-// Guards the filters of the command line: anchored and free patterns, whole directories, exceptions,
-// and that what is given by name is read.
+// Guards the filters of the command line: anchored and free patterns, whole directories,
+// exceptions, and that what is given by name is read.
 #[test]
 fn patterns_leave_files_and_directories_out() {
     let uds = Uds::new();
@@ -89,7 +89,7 @@ fn ignore_files_hold_below_their_directories() {
     uds.write("tree/b/e/.ignore", b"!f.o\n");
     let unasked = uds.estimate(&["tree"]);
     assert_eq!(unasked["unique_blocks"].as_u64(), plain.as_u64().map(|blocks| blocks + 2));
-    // The two `.ignore` files themselves are read, a block each: 2 more, which is the bit of file 1.
+    // The two `.ignore` files themselves are read, a block each: 2 more, the bit of file 1.
     let json = uds.estimate(&["--ignore", "tree"]);
     assert_eq!((files(&json), &json["excluded"]), (vec![0, 1, 3, 4, 5], &2.into()));
     let json = uds.estimate(&["--ignore", "--exclude", ".ignore", "tree"]);

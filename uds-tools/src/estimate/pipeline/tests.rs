@@ -162,3 +162,47 @@ fn a_file_that_is_gone_is_no_failure() {
     }
     assert_eq!((totals.vanished.get(), failures.count()), (1, 1), "a directory cannot be read");
 }
+
+/// Counts, and nothing else.
+#[derive(Default)]
+struct Counting(u64);
+
+impl Poster for Counting {
+    fn add(&mut self, _: &Block<'_>) {
+        self.0 += 1;
+    }
+
+    fn waiting(&self) -> usize {
+        self.0 as usize
+    }
+
+    fn post(&mut self) -> Posted {
+        Posted { new: std::mem::take(&mut self.0), ..Posted::default() }
+    }
+}
+
+// Guards nothing by itself: it prints what reading and naming cost without an index, for people to
+// judge. `UDS_SCAN` names the directory, `UDS_CHUNKER` the chunker.
+#[test]
+#[ignore = "a measurement"]
+fn rate_of_a_scan_without_an_index() {
+    let Some(path) = std::env::var_os("UDS_SCAN") else { return };
+    let chunker = std::env::var("UDS_CHUNKER").map_or(Chunker::Fixed, |text| text.parse().unwrap());
+    for threads in [2, 1, 2, 1, 2] {
+        let (totals, failures, stop) = (Totals::default(), Failures::default(), Stop::default());
+        let paths = Paths::from(vec![path.clone().into()]);
+        let scan = Scan {
+            paths: &paths,
+            naming: Naming::Murmur,
+            chunker,
+            threads,
+            totals: &totals,
+            failures: &failures,
+            stop: &stop,
+        };
+        let start = std::time::Instant::now();
+        run(&scan, Walk::new(false, &[], &Filters::none()), Counting::default, || {}).unwrap();
+        let rate = totals.bytes.get() as f64 / start.elapsed().as_secs_f64() / 1e9;
+        println!("{threads} threads: {rate:.2} GB/s, {} files", totals.files.get());
+    }
+}
