@@ -44,7 +44,7 @@ fn main() -> std::io::Result<()> {
         let mut names = Vec::new();
         read(Path::new(&path), &mut names)?;
         // The largest dense window holds a half of the blocks, so that all sizes are too small.
-        let chapters = 128;
+        let chapters = 64;
         let pages = (names.len() / (16 * 2 * 128 * chapters)).clamp(1, 512);
         let scale = Scale { chapter_pages: pages as u32, chapters: chapters as u32 };
         compare(&Path::new(&path).display().to_string(), scale, &names, &mut worst);

@@ -16,7 +16,7 @@ use crate::tally::Missed;
 const SAMPLE_BITS: u32 = 20;
 /// The share of what the miniature caches found that their answer may be wrong by, once names
 /// are left out.
-const SPARSE_DOUBT: f64 = 0.05;
+const SPARSE_DOUBT: f64 = 0.1;
 
 /// A block that is posted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,7 +30,7 @@ use super::breakdown::Savings;
 use super::failures::Failures;
 use super::name::{BLOCK_BYTES, Naming};
 use super::observer::Observer;
-use super::sizing::Answer;
+use super::sizing::{Answer, Estimate};
 use super::totals::Totals;
 use crate::html::EstimatePage;
 use crate::output::SCHEMA_VERSION;
@@ -199,7 +199,7 @@ impl Report {
     /// The page for a browser; none where there is no curve.
     pub(crate) fn page(&self) -> Option<String> {
         let answer = self.answer.as_ref()?;
-        let facts = [
+        let mut facts = vec![
             ("Scanned", units::bytes(self.bytes_scanned)),
             ("Files", units::count(self.files_scanned)),
             ("Blocks", units::count(self.blocks)),
@@ -214,6 +214,14 @@ impl Report {
             ("Zero", self.share_text(self.zero_bytes)),
             ("Time", units::duration(Duration::from_secs_f64(self.seconds))),
         ];
+        if let Some(tried) = self.savings.compression() {
+            let of =
+                |saved_share, error| Estimate { saved_share, error }.text().replace("+-", "\u{b1}");
+            let compressed = of(tried.saved_share, tried.error);
+            facts
+                .push(("Compression", format!("{compressed} of the unique data, LZ4 of a sample")));
+            facts.push(("All together", of(tried.together_saved_share, tried.together_error)));
+        }
         let bars = self.savings.bars();
         let page = EstimatePage {
             title: "How much deduplication index?",

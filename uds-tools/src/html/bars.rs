@@ -47,9 +47,10 @@ impl Bars {
         if self.rows.is_empty() {
             return html.write_str("<p>Nothing to show.</p>\n</section>\n");
         }
-        html.push_str("<table>\n<thead><tr>");
+        // Laid out as a grid, which takes a table's roles from it.
+        html.push_str("<table role=\"table\">\n<thead><tr role=\"row\">");
         for column in self.columns {
-            write!(html, "<th scope=\"col\">{}</th>", escaped(column))?;
+            write!(html, "<th scope=\"col\" role=\"columnheader\">{}</th>", escaped(column))?;
         }
         html.push_str("</tr></thead>\n<tbody>\n");
         let longest = self.rows.iter().map(|row| row.value).max().unwrap_or(0).max(1);
@@ -62,7 +63,7 @@ impl Bars {
 
 impl BarRow {
     fn write(&self, html: &mut String, longest: u64) -> std::fmt::Result {
-        html.push_str("<tr><th scope=\"row\">");
+        html.push_str("<tr role=\"row\"><th scope=\"row\" role=\"rowheader\">");
         match shortened(&self.label) {
             Some(short) => {
                 let (whole, short) = (escaped(&self.label), escaped(&short));
@@ -75,7 +76,7 @@ impl BarRow {
             write!(html, "<div class=\"bar\" style=\"width:{percent:.2}%\"></div>")?;
         }
         let (value, share) = (escaped(&self.value_text), escaped(&self.share_text));
-        writeln!(html, "</th><td>{value}</td><td>{share}</td></tr>")
+        writeln!(html, "</th><td role=\"cell\">{value}</td><td role=\"cell\">{share}</td></tr>")
     }
 }
 

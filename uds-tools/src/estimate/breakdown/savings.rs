@@ -96,6 +96,11 @@ pub(super) struct Age {
 }
 
 impl Savings {
+    /// What compression would add, if it was tried.
+    pub(crate) fn compression(&self) -> Option<&Compression> {
+        self.compression.as_ref()
+    }
+
     /// All of it. Without a compression, none was tried.
     pub(crate) fn new(
         breakdown: &Breakdown,
