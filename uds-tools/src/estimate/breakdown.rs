@@ -12,7 +12,7 @@
 //!
 //! # Invariants
 //!
-//! 1. The memory is bounded, whatever is fed: [`MAX_BYTES`] hold all of it.
+//! 1. The memory is bounded, whatever is fed: 4 MiB hold all of it.
 //! 2. Whatever was fed is in exactly one row by directory and in one by type: the rows of either
 //!    sum to the total, however much was merged to stay within the bound.
 //! 3. The sums do not depend on the order of feeding.

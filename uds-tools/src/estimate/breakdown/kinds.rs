@@ -118,7 +118,7 @@ fn kind_of<'a>(path: &Path, buffer: &'a mut [u8; BUFFER_BYTES]) -> &'a str {
     let name = name.strip_suffix(b"~").unwrap_or(name);
     let mut words = name.rsplit(|byte| *byte == b'.').peekable();
     // Versions and turns come behind the type: `libc.so.6`, `syslog.log.1`.
-    while words.next_if(|word| word.iter().all(u8::is_ascii_digit)).is_some() {}
+    while words.next_if(|word| is_version(word)).is_some() {}
     let outer = words.next().unwrap_or_default();
     // The first word of a name is no type, whatever it looks like.
     let Some(inner) = words.next().filter(|_| looks_like_a_type(outer)) else { return NONE };
@@ -132,6 +132,12 @@ fn kind_of<'a>(path: &Path, buffer: &'a mut [u8; BUFFER_BYTES]) -> &'a str {
     }
     buffer[..length].make_ascii_lowercase();
     std::str::from_utf8(&buffer[..length]).unwrap_or(NONE)
+}
+
+/// Whether a word is a part of a version: `6`, `0-nightly`.
+fn is_version(word: &[u8]) -> bool {
+    let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    word.get(digits).is_none_or(|&byte| digits > 0 && byte == b'-')
 }
 
 fn is_one_of(word: &[u8], known: &[&str]) -> bool {
@@ -170,6 +176,8 @@ mod tests {
             ("notes.gz", "gz"),
             ("dump.qcow2.lzma", "qcow2.lzma"),
             ("/usr/lib/libc.so.6", "so"),
+            ("/opt/lib/libdriver.so.1.97.0-nightly", "so"),
+            ("/opt/a.7z", "7z"),
             ("/usr/lib/libstdc++.so.6.0.33", "so"),
             ("app.log.12", "log"),
             ("app.log.2.gz", "gz"),
