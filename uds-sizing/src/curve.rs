@@ -17,7 +17,8 @@ pub struct Found {
     /// Bytes of their blocks.
     pub bytes: u64,
     /// Half the width of the interval around `bytes` that holds the true number in 95 of 100
-    /// cases; 0 where the number is exact.
+    /// cases; 0 where the number is exact. Of a sparse index it includes an allowance for the
+    /// model, which is no such interval: a fifth of what it remembers and is not thought to find.
     pub error_bytes: u64,
 }
 

@@ -27,13 +27,13 @@ impl Log {
         Self { chapter_records, open: 0, filled: 0, names: vec![0; slots].into_boxed_slice() }
     }
 
-    /// Posts a name: a record is added, unless the open chapter has one of it.
-    pub(crate) fn post(&mut self, hash: Hash) {
+    /// Posts a name: a record is added, unless the open chapter has one of it. Says whether one was.
+    pub(crate) fn post(&mut self, hash: Hash) -> bool {
         let mask = self.names.len() - 1;
         let (mut slot, name) = (hash.slot(mask), hash.short());
         while self.names[slot] != 0 {
             if self.names[slot] == name {
-                return;
+                return false;
             }
             slot = (slot + 1) & mask;
         }
@@ -44,6 +44,7 @@ impl Log {
             self.filled = 0;
             self.names.fill(0);
         }
+        true
     }
 
     /// The names of the open chapter, for a save.

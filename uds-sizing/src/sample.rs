@@ -32,7 +32,7 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// An empty table of 2 to the power of `bits` slots. The system gives memory as they are used.
+    /// An empty table of 2 to the power of `bits` slots.
     pub(crate) fn new(bits: u32) -> Self {
         Self { slots: vec![Entry::default(); 1 << bits].into_boxed_slice(), taken: 0 }
     }

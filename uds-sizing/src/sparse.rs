@@ -17,8 +17,9 @@
 //! on) one brings its chapter as *likely*, which counts for all but the names of its own run.
 //! Chapters thus come and go at the pace of the real cache.
 //!
-//! One thing is not modelled: the index also finds a name by an older record of it, whose chapter
-//! happens to be in the cache.
+//! Two things are not modelled: the index also finds a name by an older record of it, whose chapter
+//! happens to be in the cache; and of many sources that take turns, each with its own old chapters,
+//! a neighbour's chapter may have gone from the cache already.
 //!
 //! # Invariants
 //!

@@ -15,7 +15,7 @@ use crate::candidate::Candidate;
 use crate::error::SizingError;
 use crate::hash::{GROUPS, Hash};
 use crate::log::Log;
-use crate::model::{Model, Rated};
+use crate::model::{Model, Rated, SAMPLE_BITS};
 use crate::sample::{Entry, MAX_LOGS, Sample};
 use crate::sparse::Cached;
 use crate::tally::Missed;
@@ -152,7 +152,8 @@ impl Model {
     /// # Errors
     ///
     /// [`SizingError::Io`] where reading fails or the bytes end early; [`SizingError::Saved`] where
-    /// they are no saved model of these candidates, or damaged; and the errors of [`Model::new`].
+    /// they are no saved model of these candidates, have a larger sample than that of [`Model::new`],
+    /// or are damaged; and the errors of [`Model::new`].
     pub fn load(candidates: &[Candidate], from: impl Read) -> Result<Self, SizingError> {
         let mut from = Reader { from, sum: NO_SUM };
         from.expect("magic number", MAGIC)?;
@@ -161,9 +162,10 @@ impl Model {
             from.expect("candidate", u64::from(number))?;
         }
         let (bits, halvings) = from.pair()?;
-        if bits > 30 || halvings > 63 {
-            let found = u64::from(bits.max(halvings));
-            return Err(SizingError::Saved { what: "size of the sample", found, wanted: 20 });
+        // Nothing is asked of the system for a size that no model has.
+        if bits > SAMPLE_BITS || halvings > 63 {
+            let (found, wanted) = (u64::from(bits.max(halvings)), u64::from(SAMPLE_BITS));
+            return Err(SizingError::Saved { what: "size of the sample", found, wanted });
         }
         let mut model = Self::with_sample_bits(candidates, bits)?;
         model.halvings = halvings;
@@ -222,8 +224,8 @@ fn read_sample(from: &mut Reader<impl Read>, model: &mut Model) -> Result<(), Si
         }
         let is_past = chapters.iter().zip(&model.logs).all(|(&chapter, log)| chapter <= log.open);
         if hash.get() == 0 || !hash.is_sampled(model.halvings) || !is_past {
-            let found = hash.get();
-            return Err(SizingError::Saved { what: "name in the sample", found, wanted: 1 });
+            let (what, wanted) = ("chapter or hash of a name in the sample", 0);
+            return Err(SizingError::Saved { what, found: hash.get(), wanted });
         }
         insert(&mut model.sample, Entry { hash: hash.get(), neighbour, chapters });
     }

@@ -4,7 +4,8 @@
 //!
 //! 1. Every name falls into one group, by its hash. The groups are samples of the same data that
 //!    know nothing of each other, so that how far they lie apart tells the error of their sum:
-//!    also where a few names make most of it.
+//!    also where many records are of one name. Where fewer names than there are groups make most
+//!    of it, as among chunks of very different sizes, the error is told too small.
 
 use crate::hash::{GROUPS, Hash};
 

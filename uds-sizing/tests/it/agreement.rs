@@ -45,7 +45,12 @@ fn dense_indexes_are_modelled_exactly() {
 // Guards the miniature of the sparse cache, with all names and with one in sixteen.
 #[test]
 fn sparse_indexes_are_modelled_closely() {
-    let names = ["long runs, six distances", "short runs", "backups: all of it again"];
+    let names = [
+        "long runs, six distances",
+        "short runs",
+        "backups: all of it again",
+        "lone duplicates, one hot name",
+    ];
     for (seed, pattern) in (11..).zip(names.map(pattern)) {
         let names = pattern.names(SCALE, POSTS, seed);
         let (all, few) = (shares(&names, 20), shares(&names, 14));

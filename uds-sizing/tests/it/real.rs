@@ -112,17 +112,20 @@ pub(crate) struct Pattern {
     pub(crate) distances: &'static [(f64, u32)],
     /// Of a hundred posts, how many are of a few names that come everywhere.
     pub(crate) common: u32,
+    /// How many such names there are. One alone is a sample of sparse indexes.
+    pub(crate) common_names: u64,
     /// Sources whose runs are mixed, 256 posts of each at a time.
     pub(crate) sources: usize,
 }
 
 /// The patterns.
-pub(crate) const PATTERNS: [Pattern; 6] = [
+pub(crate) const PATTERNS: [Pattern; 7] = [
     Pattern {
         name: "long runs, six distances",
         run: (2000, 20_000),
         distances: &[(0.5, 8), (1.5, 8), (2.5, 8), (3.5, 8), (6.0, 8), (12.0, 8)],
         common: 0,
+        common_names: 1000,
         sources: 1,
     },
     Pattern {
@@ -130,6 +133,7 @@ pub(crate) const PATTERNS: [Pattern; 6] = [
         run: (5, 120),
         distances: &[(0.5, 10), (2.2, 10), (5.0, 10), (9.0, 10)],
         common: 0,
+        common_names: 1000,
         sources: 1,
     },
     Pattern {
@@ -137,6 +141,7 @@ pub(crate) const PATTERNS: [Pattern; 6] = [
         run: (100, 2000),
         distances: &[(0.7, 10), (3.0, 15), (7.0, 10)],
         common: 5,
+        common_names: 1000,
         sources: 1,
     },
     Pattern {
@@ -144,6 +149,7 @@ pub(crate) const PATTERNS: [Pattern; 6] = [
         run: (1, 1),
         distances: &[(0.5, 12), (2.0, 12), (6.0, 12)],
         common: 1,
+        common_names: 1000,
         sources: 1,
     },
     Pattern {
@@ -151,6 +157,7 @@ pub(crate) const PATTERNS: [Pattern; 6] = [
         run: (500, 10_000),
         distances: &[(0.6, 10), (1.8, 10), (3.2, 10), (10.0, 10)],
         common: 2,
+        common_names: 1000,
         sources: 4,
     },
     Pattern {
@@ -158,7 +165,16 @@ pub(crate) const PATTERNS: [Pattern; 6] = [
         run: (20_000, 60_000),
         distances: &[(3.0, 60), (6.5, 30)],
         common: 1,
+        common_names: 1000,
         sources: 2,
+    },
+    Pattern {
+        name: "lone duplicates, one hot name",
+        run: (1, 1),
+        distances: &[(3.0, 40)],
+        common: 5,
+        common_names: 1,
+        sources: 1,
     },
 ];
 
@@ -182,7 +198,8 @@ impl Pattern {
                     let repeated =
                         (*distance > 0).then(|| posted.len().checked_sub(*distance)).flatten();
                     let name = match repeated {
-                        _ if is_common => name(random.next() % 1000),
+                        _ if is_common && self.common_names == 1 => hot_name(),
+                        _ if is_common => name(random.next() % self.common_names),
                         Some(place) => posted[place],
                         None => {
                             fresh += 1;
@@ -219,6 +236,12 @@ impl Pattern {
 /// The name of a number.
 fn name(number: u64) -> RecordName {
     RecordName::of_block(&number.to_le_bytes())
+}
+
+/// A name that sparse indexes take as a sample.
+fn hot_name() -> RecordName {
+    let mut names = (1 << 60..).map(name);
+    names.find(|name| name.sample_bits() % 32 == 0).expect("one in 32 is")
 }
 
 /// Numbers that look random: a xorshift with a multiplication behind it.
