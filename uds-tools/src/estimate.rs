@@ -40,6 +40,7 @@ mod walk;
 mod worker;
 
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::thread::available_parallelism;
 use std::time::Instant;
 
@@ -54,7 +55,7 @@ use crate::stop::Stop;
 use crate::terminal::Canvas;
 use failures::Failures;
 use filter::Filters;
-use kept::{Kept, Standing};
+use kept::{Keeping, Kept, Standing};
 use observer::{Observer, Question};
 use paths::Paths;
 use pipeline::Scan;
@@ -96,6 +97,7 @@ pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {
         threads: arguments.threads.map_or_else(cores, usize::from),
         totals: &totals,
         failures: &failures,
+        breakdown: &observer.breakdown,
         stop: &stop,
     };
     let mut progress = Progress::new(arguments.quiet, &paths, walk(), &stop);
@@ -111,7 +113,19 @@ pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {
     let mut report = Report::new(&totals, &failures, basis, &observer, how(arguments));
     report.interrupted = interrupted;
     report.curve_is_whole = curve_is_whole;
-    let ended = end(arguments, scanned, target, &observer, &totals);
+    let ended = end(scanned, target, &totals, |path, standing| {
+        let Some(model) = observer.model() else { return };
+        let keeping = Keeping {
+            standing,
+            how: how(arguments),
+            model: &model,
+            is_whole: curve_is_whole,
+            zero_bytes: observer.earlier_zero_bytes + totals.zero_bytes.get(),
+        };
+        if let Err(error) = kept::save(path, &keeping, &stop) {
+            complain(format_args!("warning: {error:#}"));
+        }
+    });
     report.failed = ended.as_ref().err().map(|&(stage, _)| stage);
     report.seconds = start.elapsed().as_secs_f64();
     let printed = print(arguments.format, || report.text(Canvas::of_report()), &report);
@@ -155,21 +169,23 @@ fn observer(
     let path = target.and_then(|target| target.path.as_deref());
     let kept =
         standing.zip(path).and_then(|(standing, path)| kept::load(path, standing, how(arguments)));
-    let is_whole = kept.is_some() || standing.is_none_or(Standing::is_start);
-    let Kept { model, zero_bytes } = match kept {
+    let Kept { model, is_whole, zero_bytes } = match kept {
         Some(kept) => kept,
-        None => Kept { model: observer::new_model()?, zero_bytes: 0 },
+        None => Kept {
+            model: observer::new_model()?,
+            is_whole: standing.is_none_or(Standing::is_start),
+            zero_bytes: 0,
+        },
     };
     Ok((Observer::new(question(arguments), model, zero_bytes), is_whole))
 }
 
-/// Saves what is kept, and says what failed first, and where.
+/// Saves the index and the model beside it, and says what failed first, and where.
 fn end(
-    arguments: &EstimateArgs,
     scanned: Result<(), Failure>,
     target: Option<Target>,
-    observer: &Observer,
     totals: &Totals,
+    keep: impl FnOnce(&Path, Standing),
 ) -> Result<(), (Stage, Failure)> {
     let Some(target) = target else { return scanned.map_err(|failure| (Stage::Scan, failure)) };
     let scanned = scanned.map_err(|failure| (Stage::Scan, target.explain(failure)));
@@ -177,12 +193,8 @@ fn end(
     let (path, standing) = (target.path.clone(), Standing::of(&target.index));
     // An index that could not answer can perhaps be saved; what it was told before is not lost.
     let saved = target.finish();
-    if let (Ok(()), Some(path), Some(model)) = (&saved, path, observer.model()) {
-        let zero_bytes = observer.earlier_zero_bytes + totals.zero_bytes.get();
-        let kept = kept::save(&path, standing, how(arguments), (&model, zero_bytes));
-        if let Err(error) = kept {
-            complain(format_args!("warning: {error:#}"));
-        }
+    if let (Ok(()), Some(path)) = (&saved, path) {
+        keep(&path, standing);
     }
     scanned?;
     saved.map_err(|failure| (Stage::Save, failure))?;

@@ -54,8 +54,8 @@ pub(crate) struct FileTally<'a> {
     /// Bytes of its blocks of zeroes only.
     pub(crate) zero_bytes: u64,
     /// Bytes of its blocks that were known: exact, or an estimate without bias from a sample,
-    /// which can be more than `bytes` for a single file.
-    pub(crate) saved_bytes: u64,
+    /// which can be less than nothing for a single file.
+    pub(crate) saved_bytes: i64,
 }
 
 /// What was read and saved somewhere.
@@ -65,11 +65,17 @@ pub(crate) struct Sums {
     pub(crate) bytes: u64,
     /// Bytes of the blocks of zeroes only, which are not saved by deduplication.
     pub(crate) zero_bytes: u64,
-    /// Bytes of the blocks that were known.
-    pub(crate) saved_bytes: u64,
+    /// Bytes of the blocks that were known. Estimates add up without bias only if those below
+    /// zero do, too.
+    pub(crate) saved_bytes: i64,
 }
 
 impl Sums {
+    /// What was saved, as it is told: never less than nothing.
+    fn saved(&self) -> u64 {
+        self.saved_bytes.max(0) as u64
+    }
+
     fn is_empty(&self) -> bool {
         *self == Self::default()
     }

@@ -7,7 +7,8 @@
 //! # Invariants
 //!
 //! 1. The model is saved after the index, and only if that was. If it says that the index stood
-//!    where it stands now, both have seen the same blocks.
+//!    where it stands now, and that it is whole, both have seen the same blocks. One that began
+//!    later than the index is not whole, and none that goes on from it is.
 //! 2. The file is replaced as a whole, or not at all.
 
 use std::fs::File;
@@ -23,6 +24,7 @@ use super::observer::candidates;
 use super::walk::Identity;
 use super::{Chunker, Naming};
 use crate::exit::complain;
+use crate::stop::Stop;
 
 /// `UDSCURVE`, and the version of what precedes the model.
 const MAGIC: [u8; 8] = *b"UDSCURV1";
@@ -33,24 +35,27 @@ const MOST_WORDS: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) model: Model,
+    /// Whether it has seen all that the index has.
+    pub(crate) is_whole: bool,
     /// Bytes of the zero blocks of all runs.
     pub(crate) zero_bytes: u64,
 }
 
-/// Where an index stands: its newest chapter, and the records in it.
+/// Which index it is and where it stands: its nonce, its newest chapter, and the records in that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Standing([u64; 2]);
+pub(crate) struct Standing([u64; 3]);
 
 impl Standing {
     /// Where `index` stands.
     pub(crate) fn of(index: &Index) -> Self {
         let statistics = index.statistics();
-        Self([statistics.newest_chapter.get(), statistics.open_chapter_records])
+        let newest = statistics.newest_chapter.get();
+        Self([index.nonce().get(), newest, statistics.open_chapter_records])
     }
 
     /// Whether nothing was posted yet.
     pub(crate) fn is_start(self) -> bool {
-        self == Self([0, 0])
+        self.0[1..] == [0, 0]
     }
 }
 
@@ -104,9 +109,9 @@ fn read(path: &Path, standing: Standing, words: &str) -> Result<Option<Kept>> {
         Ok::<_, anyhow::Error>(bytes)
     };
     ensure!(take()? == MAGIC, "it is no curve of this version");
-    let found = Standing([u64::from_le_bytes(take()?), u64::from_le_bytes(take()?)]);
-    let zero_bytes = u64::from_le_bytes(take()?);
-    let length = u64::from_le_bytes(take()?);
+    let mut number = || take().map(u64::from_le_bytes);
+    let found = Standing([number()?, number()?, number()?]);
+    let (is_whole, zero_bytes, length) = (number()? == 1, number()?, number()?);
     ensure!(length <= MOST_WORDS as u64, "it is damaged");
     let mut bytes = vec![0; length as usize];
     file.read_exact(&mut bytes).context("it ends early")?;
@@ -119,26 +124,36 @@ fn read(path: &Path, standing: Standing, words: &str) -> Result<Option<Kept>> {
         return Ok(None);
     }
     let model = Model::load(&candidates(), file)?;
-    Ok(Some(Kept { model, zero_bytes }))
+    Ok(Some(Kept { model, is_whole, zero_bytes }))
 }
 
-/// Saves the model of the index in `path`, which stands at `standing` and is saved.
-pub(crate) fn save(
-    path: &Path,
-    standing: Standing,
-    (naming, chunker): (Naming, Chunker),
-    (model, zero_bytes): (&Model, u64),
-) -> Result<()> {
+/// What is to be kept of a run.
+pub(crate) struct Keeping<'a> {
+    pub(crate) standing: Standing,
+    pub(crate) how: (Naming, Chunker),
+    pub(crate) model: &'a Model,
+    pub(crate) is_whole: bool,
+    /// Bytes of the zero blocks of all runs.
+    pub(crate) zero_bytes: u64,
+}
+
+/// Saves the model of the index in `path`, which is saved.
+pub(crate) fn save(path: &Path, keeping: &Keeping<'_>, stop: &Stop) -> Result<()> {
     let Some(path) = file_of(path) else { return Ok(()) };
     let mut unfinished = path.clone().into_os_string();
     unfinished.push(".unfinished");
     let unfinished = PathBuf::from(unfinished);
-    let written = write(&unfinished, standing, &words(naming, chunker), (model, zero_bytes))
+    let make = || File::create(&unfinished);
+    let written = stop
+        .begin_file(&unfinished, make)
+        .map_err(anyhow::Error::from)
+        .and_then(|file| write(&file, keeping))
         .and_then(|()| Ok(std::fs::rename(&unfinished, &path)?));
     if written.is_err() {
         // What cannot be written cannot be of use; it may not be there either.
         let _ = std::fs::remove_file(&unfinished);
     }
+    stop.end_file();
     written.with_context(|| {
         format!(
             "cannot write the curve to {path:?}; the index is saved, a later run begins a new one"
@@ -146,20 +161,17 @@ pub(crate) fn save(
     })
 }
 
-fn write(
-    path: &Path,
-    standing: Standing,
-    words: &str,
-    (model, zero_bytes): (&Model, u64),
-) -> Result<()> {
-    let file = File::create(path)?;
-    let mut to = BufWriter::new(&file);
+fn write(file: &File, keeping: &Keeping<'_>) -> Result<()> {
+    let mut to = BufWriter::new(file);
+    let words = words(keeping.how.0, keeping.how.1);
+    let [nonce, newest, records] = keeping.standing.0;
+    let (is_whole, length) = (u64::from(keeping.is_whole), words.len() as u64);
     to.write_all(&MAGIC)?;
-    for number in [standing.0[0], standing.0[1], zero_bytes, words.len() as u64] {
+    for number in [nonce, newest, records, is_whole, keeping.zero_bytes, length] {
         to.write_all(&number.to_le_bytes())?;
     }
     to.write_all(words.as_bytes())?;
-    model.save(&mut to)?;
+    keeping.model.save(&mut to)?;
     to.flush()?;
     drop(to);
     Ok(file.sync_all()?)

@@ -5,18 +5,19 @@
 //!
 //! 1. The model sees the names of a batch in their order, and one batch after the other: what an
 //!    index would see that is posted to by as many threads.
-//! 2. A file is told to the breakdown once, by whoever lets go of its [`Source`] last.
+//! 2. A file is told to the breakdown once, when whoever holds its
+//!    [`Source`](super::source::Source) last lets go of it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use uds_geometry::{Configuration, MemorySize};
 use uds_sizing::{Candidate, Found, Model, Outcome, Reference, Stream};
 
 use super::Chunker;
-use super::breakdown::{AgeTally, AgeUnit, Breakdown, FileTally, Savings, Scope};
+use super::breakdown::{AgeTally, AgeUnit, Savings, Scope};
 use super::compress::{Population, SampleKey, Sampler};
 use super::sizing::{Answer, Curve, Estimate, Kind, Point};
-use super::source::Source;
+use super::source::SharedBreakdown;
 use super::totals::Totals;
 use super::worker::Block;
 use crate::exit::{Exit, Failure};
@@ -40,7 +41,7 @@ pub(crate) struct Observer {
     /// Bytes of the zero blocks of earlier runs that the model has seen.
     pub(crate) earlier_zero_bytes: u64,
     ages: Mutex<AgeTally>,
-    breakdown: Mutex<Breakdown>,
+    pub(crate) breakdown: SharedBreakdown,
     sampler: Option<Sampler>,
     question: Question,
 }
@@ -76,7 +77,7 @@ impl Observer {
             model: (question != Question::Compression).then(|| Mutex::new(model)),
             earlier_zero_bytes,
             ages: Mutex::default(),
-            breakdown: Mutex::default(),
+            breakdown: SharedBreakdown::default(),
             sampler: (question != Question::Deduplication).then(Sampler::default),
             question,
         }
@@ -116,19 +117,6 @@ impl Observer {
     /// Adds the ages of a batch's duplicates.
     pub(crate) fn add_ages(&self, ages: &AgeTally) {
         lock(&self.ages).merge(ages);
-    }
-
-    /// Lets go of a file. Whoever was the last to hold it tells the breakdown of it.
-    pub(crate) fn release(&self, source: Arc<Source>) {
-        let Some(source) = Arc::into_inner(source) else { return };
-        let (bytes, zero_bytes, saved_bytes) = source.tally.get();
-        lock(&self.breakdown).add(&FileTally {
-            path: &source.path,
-            root: &source.root,
-            bytes,
-            zero_bytes,
-            saved_bytes,
-        });
     }
 
     /// The share that an index without limits would have saved so far, with so many zero bytes.

@@ -21,7 +21,7 @@ use super::chunker::{BLOCK_PIECE_BYTES, Chunker};
 use super::failures::Failures;
 use super::name::Naming;
 use super::paths::Paths;
-use super::source::{Piece, Source};
+use super::source::{Piece, SharedBreakdown, Source, Teller};
 use super::totals::Totals;
 use super::walk::{Found, Walk};
 use super::worker::{Poster, Worker};
@@ -47,6 +47,8 @@ pub(crate) struct Scan<'a> {
     pub(crate) threads: usize,
     pub(crate) totals: &'a Totals,
     pub(crate) failures: &'a Failures,
+    /// Where every file is told when the last one lets go of it.
+    pub(crate) breakdown: &'a SharedBreakdown,
     pub(crate) stop: &'a Stop,
 }
 
@@ -115,7 +117,8 @@ fn feed(scan: &Scan<'_>, walk: Walk, tasks: &SyncSender<Task>) {
         match found {
             Found::File { path, bytes, inode, root } => {
                 let piece_bytes = scan.chunker.piece_bytes();
-                let mut pieces = Source::pieces(path, (bytes, inode), root, piece_bytes);
+                let teller = Teller::new(root, scan.breakdown);
+                let mut pieces = Source::pieces(path, (bytes, inode), teller, piece_bytes);
                 pieces.try_for_each(&mut hand_over)?;
             }
             Found::HardLink => scan.totals.hard_links.add(1),
@@ -149,7 +152,6 @@ fn work<P: Poster>(
                 return worker.finish();
             }
             worker.read(&piece)?;
-            worker.release(piece);
         }
     }
     worker.finish()

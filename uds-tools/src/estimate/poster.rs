@@ -43,18 +43,25 @@ impl<'a> ScanPoster<'a> {
         let mut references = self.references.iter();
         let mut outcomes = self.outcomes.iter();
         for (source, blocks) in self.files.drain(..) {
-            let (mut bytes, mut saved) = (0, 0);
+            // What is new is counted, and not what is known: that is one block of a name that comes
+            // a million times, in the sample or not.
+            let (mut bytes, mut new) = (0_u64, 0_u64);
             for reference in references.by_ref().take(blocks) {
                 let of_block = u64::from(reference.bytes);
                 bytes += of_block;
-                if let Some(&Outcome::Known { weight, chapters_ago }) = outcomes.next() {
-                    let weighted = of_block.saturating_mul(weight);
-                    saved += weighted;
-                    ages.add(chapters_ago, weighted);
+                match outcomes.next() {
+                    Some(&Outcome::New { weight }) => {
+                        new = new.saturating_add(of_block.saturating_mul(weight));
+                    }
+                    Some(&Outcome::Known { weight, chapters_ago }) => {
+                        ages.add(chapters_ago, of_block.saturating_mul(weight));
+                    }
+                    Some(Outcome::NotSampled) => {}
+                    // Without a model nothing is known.
+                    None => new = new.saturating_add(of_block),
                 }
             }
-            source.tally.add(bytes, saved);
-            self.observer.release(source);
+            source.count(bytes, new);
         }
         self.observer.add_ages(&ages);
     }
@@ -89,9 +96,5 @@ impl Poster for ScanPoster<'_> {
         self.count_files();
         self.references.clear();
         self.index.as_mut().map_or_else(Posted::default, IndexPoster::post)
-    }
-
-    fn release(&mut self, source: Arc<Source>) {
-        self.observer.release(source);
     }
 }

@@ -13,12 +13,13 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::AcqRel, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{OFlags, SeekFrom, seek};
 use rustix::io::Errno;
 
+use super::breakdown::{Breakdown, FileTally};
 use super::footprint::{Footprint, Glance, give_back, glance};
 use super::name::BLOCK_BYTES;
 
@@ -31,38 +32,30 @@ pub(crate) const READ_BYTES: usize = 256 << 10;
 pub(crate) struct Source {
     pub(crate) path: PathBuf,
     pub(crate) inode: u64,
-    /// The given path under which it was found.
-    pub(crate) root: Arc<Path>,
-    pub(crate) tally: Tally,
+    teller: Teller,
+    /// Bytes of its blocks: those that are not zero, about so many that were new, and zero ones.
+    bytes: AtomicU64,
+    new_bytes: AtomicU64,
+    zero_bytes: AtomicU64,
     /// Pieces that no thread has finished.
     pieces_left: AtomicU64,
     failed: AtomicBool,
 }
 
-/// What was counted of a file. Whoever holds the file last reads it; until then it is written by
-/// any worker.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    bytes: AtomicU64,
-    zero_bytes: AtomicU64,
-    saved_bytes: AtomicU64,
+/// The breakdown that files are told to.
+pub(crate) type SharedBreakdown = Arc<Mutex<Breakdown>>;
+
+/// What tells a file to the breakdown: where that is, and the given path under which the file was
+/// found.
+#[derive(Debug)]
+pub(crate) struct Teller {
+    root: Arc<Path>,
+    breakdown: SharedBreakdown,
 }
 
-impl Tally {
-    /// Counts blocks of a batch: their bytes, and about how many of these were known.
-    pub(crate) fn add(&self, bytes: u64, saved_bytes: u64) {
-        self.bytes.fetch_add(bytes, Relaxed);
-        self.saved_bytes.fetch_add(saved_bytes, Relaxed);
-    }
-
-    /// Counts zero blocks.
-    pub(crate) fn add_zero(&self, bytes: u64) {
-        self.zero_bytes.fetch_add(bytes, Relaxed);
-    }
-
-    /// Bytes of the blocks that are not zero, of those that are, and about how many were known.
-    pub(crate) fn get(&self) -> (u64, u64, u64) {
-        (self.bytes.load(Relaxed), self.zero_bytes.load(Relaxed), self.saved_bytes.load(Relaxed))
+impl Teller {
+    pub(crate) fn new(root: Arc<Path>, breakdown: &SharedBreakdown) -> Self {
+        Self { root, breakdown: Arc::clone(breakdown) }
     }
 }
 
@@ -90,15 +83,17 @@ impl Source {
     pub(crate) fn pieces(
         path: PathBuf,
         (bytes, inode): (u64, u64),
-        root: Arc<Path>,
+        teller: Teller,
         piece_bytes: u64,
     ) -> impl Iterator<Item = Piece> {
         let count = bytes.div_ceil(piece_bytes).max(1);
         let source = Arc::new(Self {
             path,
             inode,
-            root,
-            tally: Tally::default(),
+            teller,
+            bytes: AtomicU64::new(0),
+            new_bytes: AtomicU64::new(0),
+            zero_bytes: AtomicU64::new(0),
             pieces_left: AtomicU64::new(count),
             failed: AtomicBool::new(false),
         });
@@ -107,6 +102,17 @@ impl Source {
             let range = start..bytes.min(start.saturating_add(piece_bytes));
             Piece { source: Arc::clone(&source), range }
         })
+    }
+
+    /// Counts blocks that are not zero: their bytes, and about how many of these were new.
+    pub(crate) fn count(&self, bytes: u64, new_bytes: u64) {
+        self.bytes.fetch_add(bytes, Relaxed);
+        self.new_bytes.fetch_add(new_bytes, Relaxed);
+    }
+
+    /// Counts zero blocks.
+    pub(crate) fn count_zero(&self, bytes: u64) {
+        self.zero_bytes.fetch_add(bytes, Relaxed);
     }
 
     /// Notes that a piece failed. True for the first that does, which reports it.
@@ -124,6 +130,24 @@ impl Source {
         } else {
             Ending::Complete
         }
+    }
+}
+
+impl Drop for Source {
+    /// Tells the breakdown what was counted, also of a file that was read in part: whoever lets go
+    /// of it last, and for whatever reason.
+    fn drop(&mut self) {
+        let (bytes, new_bytes) = (*self.bytes.get_mut(), *self.new_bytes.get_mut());
+        let saved_bytes = i64::try_from(i128::from(bytes) - i128::from(new_bytes));
+        let file = FileTally {
+            path: &self.path,
+            root: &self.teller.root,
+            bytes,
+            zero_bytes: *self.zero_bytes.get_mut(),
+            saved_bytes: saved_bytes.unwrap_or(i64::MIN),
+        };
+        let breakdown = self.teller.breakdown.lock();
+        breakdown.unwrap_or_else(PoisonError::into_inner).add(&file);
     }
 }
 

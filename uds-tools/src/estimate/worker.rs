@@ -52,11 +52,6 @@ pub(crate) trait Poster {
 
     /// Posts the batch, empties it, and says what became of its names.
     fn post(&mut self) -> Posted;
-
-    /// Lets go of a file of which a piece was read.
-    fn release(&mut self, source: Arc<Source>) {
-        drop(source);
-    }
 }
 
 /// What became of the names of a batch.
@@ -168,11 +163,6 @@ impl<'a, P: Poster> Worker<'a, P> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Lets go of a piece that was read.
-    pub(crate) fn release(&mut self, piece: Piece) {
-        self.poster.release(piece.source);
-    }
-
     /// Posts what waits; to be called at the end.
     pub(crate) fn finish(mut self) -> Result<(), Failure> {
         self.post()
@@ -194,7 +184,7 @@ impl<'a, P: Poster> Worker<'a, P> {
         self.totals.posted_bytes.add(posted_bytes);
         self.totals.zero.add(zero);
         self.totals.zero_bytes.add(zero_bytes);
-        source.tally.add_zero(zero_bytes);
+        source.count_zero(zero_bytes);
         taken
     }
 
@@ -295,7 +285,7 @@ impl<'a, P: Poster> Worker<'a, P> {
         self.totals.blocks.add(blocks);
         self.totals.zero.add(blocks);
         self.totals.zero_bytes.add(zero_bytes);
-        source.tally.add_zero(zero_bytes);
+        source.count_zero(zero_bytes);
     }
 
     fn post(&mut self) -> Result<(), Failure> {

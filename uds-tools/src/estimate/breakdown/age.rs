@@ -58,6 +58,16 @@ impl AgeTally {
         }
     }
 
+    /// The same with so many bytes in all: what is not older is in the newest class. A name can be
+    /// told in an older class once a chapter only, but in the newest any number of times: where
+    /// names are sampled, a common one would count for far too much or nothing there.
+    pub(super) fn settled(&self, all: u64) -> Self {
+        let mut settled = *self;
+        let older = self.classes[1..].iter().fold(0_u64, |sum, &bytes| sum.saturating_add(bytes));
+        settled.classes[0] = all.saturating_sub(older);
+        settled
+    }
+
     /// The classes up to the last that is not empty, the newest first.
     pub(super) fn rows(&self) -> Vec<AgeRow> {
         let used = self.classes.iter().rposition(|bytes| *bytes > 0).map_or(0, |last| last + 1);

@@ -37,7 +37,7 @@ pub(super) fn cut(tree: &Tree) -> Vec<CutRow> {
     let totals = tree.totals();
     // Where nothing is saved, the rows show where the data is.
     let by_saved = totals[0].saved_bytes > 0;
-    let weight = |sums: &Sums| if by_saved { sums.saved_bytes } else { sums.bytes };
+    let weight = |sums: &Sums| if by_saved { sums.saved() } else { sums.bytes };
     let all = weight(&totals[0]);
     let forced = forced(tree);
     // The coarsest always fits: two rows of half each, the given paths and the rest.

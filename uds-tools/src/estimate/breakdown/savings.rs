@@ -108,7 +108,7 @@ impl Savings {
         compression: Option<Compression>,
         scope: Scope,
     ) -> Self {
-        let all = breakdown.total.saved_bytes;
+        let all = breakdown.total.saved();
         let figures = |sums: &Sums| Figures::new(sums, all);
         let by_directory = cut(&breakdown.tree).into_iter().map(|row| Directory {
             figures: figures(&row.sums),
@@ -129,7 +129,7 @@ impl Savings {
             is_sampled: scope.is_sampled,
             by_directory: by_directory.collect(),
             by_type: by_type.collect(),
-            by_age: by_age(ages),
+            by_age: by_age(&ages.settled(all)),
             top_files: top_files.collect(),
             compression,
             unit: scope.unit,
@@ -147,10 +147,10 @@ impl Figures {
         Self {
             bytes: sums.bytes,
             zero_bytes: sums.zero_bytes,
-            saved_bytes: sums.saved_bytes,
+            saved_bytes: sums.saved(),
             // An estimate from a sample may say more of a small row than it holds.
-            saved_share: share(sums.saved_bytes.min(sums.bytes), sums.bytes),
-            share_of_all: share(sums.saved_bytes, all_saved_bytes),
+            saved_share: share(sums.saved().min(sums.bytes), sums.bytes),
+            share_of_all: share(sums.saved(), all_saved_bytes),
             all_saved_bytes,
         }
     }

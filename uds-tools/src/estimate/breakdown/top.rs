@@ -28,15 +28,13 @@ pub(super) struct TopFiles {
 
 impl TopFiles {
     /// Notes a file if it is one of them. Ten are looked through only for the few that are.
-    pub(super) fn add(&mut self, path: &Path, mut sums: Sums) {
-        // A file cannot save more than it holds, even where a sample says so.
-        sums.saved_bytes = sums.saved_bytes.min(sums.bytes - sums.zero_bytes);
+    pub(super) fn add(&mut self, path: &Path, sums: Sums) {
         let comes_before = |file: &TopFile| {
             file.sums.saved_bytes > sums.saved_bytes
                 || file.sums.saved_bytes == sums.saved_bytes && *file.path <= *path
         };
         let is_full = self.files.len() == MAX_FILES;
-        if sums.saved_bytes == 0 || is_full && self.files.last().is_some_and(comes_before) {
+        if sums.saved_bytes <= 0 || is_full && self.files.last().is_some_and(comes_before) {
             return;
         }
         let place = self.files.partition_point(comes_before);

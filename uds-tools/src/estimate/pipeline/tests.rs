@@ -14,7 +14,7 @@ use crate::estimate::failures::Failures;
 use crate::estimate::filter::Filters;
 use crate::estimate::name::Naming;
 use crate::estimate::paths::Paths;
-use crate::estimate::source::Source;
+use crate::estimate::source::{SharedBreakdown, Source, Teller};
 use crate::estimate::totals::{Counter, Totals};
 use crate::estimate::walk::Walk;
 use crate::estimate::worker::{Block, Posted, Poster, Worker};
@@ -62,7 +62,17 @@ fn scan(
     let paths = Paths::from(vec![path.to_path_buf()]);
     let (totals_ref, failures) = (&totals, &failures);
     let chunker = Chunker::Fixed;
-    let scan = Scan { paths: &paths, naming, chunker, threads, totals: totals_ref, failures, stop };
+    let breakdown = &SharedBreakdown::default();
+    let scan = Scan {
+        paths: &paths,
+        naming,
+        chunker,
+        threads,
+        totals: totals_ref,
+        failures,
+        breakdown,
+        stop,
+    };
     let make_poster = || ExactPoster { known: &known, batch: Vec::new(), patience };
     let outcome = run(&scan, Walk::new(false, &[], &Filters::none()), make_poster, || {});
     let counters = [
@@ -150,14 +160,12 @@ fn a_file_that_is_gone_is_no_failure() {
     let poster = ExactPoster { known: &known, batch: Vec::new(), patience: 0 };
     let mut worker =
         Worker::new((Naming::Murmur, Chunker::Fixed), &totals, &failures, &stop, poster);
-    let root: std::sync::Arc<Path> = directory.path().into();
-    for piece in
-        Source::pieces(directory.path().join("gone"), (100 << 20, 1), root.clone(), 1 << 20)
-    {
+    let teller = || Teller::new(directory.path().into(), &SharedBreakdown::default());
+    for piece in Source::pieces(directory.path().join("gone"), (100 << 20, 1), teller(), 1 << 20) {
         worker.read(&piece).unwrap();
     }
     assert_eq!((totals.vanished.get(), totals.files.get(), failures.count()), (1, 0, 0));
-    for piece in Source::pieces(directory.path().into(), (4096, 1), root, 1 << 20) {
+    for piece in Source::pieces(directory.path().into(), (4096, 1), teller(), 1 << 20) {
         worker.read(&piece).unwrap();
     }
     assert_eq!((totals.vanished.get(), failures.count()), (1, 1), "a directory cannot be read");
@@ -198,6 +206,7 @@ fn rate_of_a_scan_without_an_index() {
             threads,
             totals: &totals,
             failures: &failures,
+            breakdown: &SharedBreakdown::default(),
             stop: &stop,
         };
         let start = std::time::Instant::now();

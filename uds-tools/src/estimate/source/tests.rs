@@ -4,13 +4,13 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::{Ending, Extent, Piece, PieceReader, READ_BYTES, Source};
+use super::{Ending, Extent, Piece, PieceReader, READ_BYTES, SharedBreakdown, Source, Teller};
 use crate::estimate::chunker::BLOCK_PIECE_BYTES as PIECE_BYTES;
 
 /// The pieces of a file that has no inode number and is its own root.
 fn pieces_of(path: std::path::PathBuf, bytes: u64) -> impl Iterator<Item = Piece> {
-    let root = path.as_path().into();
-    Source::pieces(path, (bytes, 0), root, PIECE_BYTES)
+    let teller = Teller::new(path.as_path().into(), &SharedBreakdown::default());
+    Source::pieces(path, (bytes, 0), teller, PIECE_BYTES)
 }
 
 /// Everything that the pieces of a file of `bytes` bytes yield: content, file bytes and bytes

@@ -8,7 +8,7 @@ use super::{Block, Posted, Poster, Worker};
 use crate::estimate::chunker::Chunker;
 use crate::estimate::failures::Failures;
 use crate::estimate::name::Naming;
-use crate::estimate::source::Source;
+use crate::estimate::source::{SharedBreakdown, Source, Teller};
 use crate::estimate::totals::{Counter, Totals};
 use crate::stop::Stop;
 
@@ -52,8 +52,8 @@ fn read(path: &Path, bytes: u64, chunker: Chunker) -> (Vec<Seen>, [u64; 6]) {
     let mut blocks = Vec::new();
     let poster = Keeper { blocks: &mut blocks, waiting: 0, bytes: 0 };
     let mut worker = Worker::new((Naming::Murmur, chunker), &totals, &failures, &stop, poster);
-    for piece in Source::pieces(path.to_path_buf(), (bytes, 7), path.into(), chunker.piece_bytes())
-    {
+    let teller = Teller::new(path.into(), &SharedBreakdown::default());
+    for piece in Source::pieces(path.to_path_buf(), (bytes, 7), teller, chunker.piece_bytes()) {
         worker.read(&piece).unwrap();
     }
     worker.finish().unwrap();
