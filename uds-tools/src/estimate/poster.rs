@@ -98,3 +98,54 @@ impl Poster for ScanPoster<'_> {
         self.index.as_mut().map_or_else(Posted::default, IndexPoster::post)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use uds_geometry::{RecordData, RecordName};
+    use uds_sizing::Model;
+
+    use super::*;
+    use crate::estimate::Chunker;
+    use crate::estimate::observer::{Question, candidates};
+    use crate::estimate::source::Teller;
+
+    // Guards what is told of a common block once names are sampled: in the sample or not, it must
+    // not save more than there is of it, nor nothing.
+    #[test]
+    fn a_common_block_counts_for_what_there_is_of_it() {
+        for hot in 0..40_u64 {
+            let model = Model::with_sample_bits(&candidates(), 8).unwrap();
+            let observer = Observer::new(Question::Deduplication, model, 0);
+            let mut poster = ScanPoster::new(&observer, None);
+            let post = |poster: &mut ScanPoster<'_>, path: &str, numbers: &[u64]| {
+                let teller = Teller::new(Path::new("/").into(), &observer.breakdown);
+                let mut pieces = Source::pieces(path.into(), (4096, 1), teller, 1 << 20);
+                let piece = pieces.next().unwrap();
+                for number in numbers {
+                    let bytes = &[1; 4096];
+                    let name = RecordName::of_block(&number.to_le_bytes());
+                    let (data, source) = (RecordData::default(), &piece.source);
+                    poster.add(&Block { name, data, place: 0, bytes, source });
+                }
+                poster.post();
+            };
+            let unique: Vec<u64> = (1000..5000).collect();
+            post(&mut poster, "/unique", &unique);
+            post(&mut poster, "/hot", &[hot; 4000]);
+            assert!(observer.model().unwrap().sampled_one_in() >= 16);
+            drop(poster);
+            let savings = observer.savings(Chunker::Fixed, 0, 8000 * 4096, 4000 * 4096);
+            let json = serde_json::to_value(&savings).unwrap();
+            let file = &json["top_files"][0];
+            assert_eq!(file["path"], "/hot", "{json}");
+            let saved = file["saved_bytes"].as_u64().unwrap() / 4096;
+            assert!((3900..=4000).contains(&saved), "block {hot}: {saved}");
+            // All within the uncertainty of the 4,000 others.
+            let by_age = json["by_age"].as_array().unwrap();
+            let ages: u64 = by_age.iter().map(|row| row["saved_bytes"].as_u64().unwrap()).sum();
+            assert!((2500..=5500).contains(&(ages / 4096)), "block {hot}: {ages}");
+        }
+    }
+}
