@@ -11,8 +11,8 @@ fn pattern(name: &str) -> &'static Pattern {
     PATTERNS.iter().find(|pattern| pattern.name == name).expect("a pattern of this name")
 }
 
-fn shares(names: &[uds_geometry::RecordName], sample_bits: u32) -> Vec<(f64, f64)> {
-    let curve = modelled(SCALE, sample_bits, names);
+fn shares(scale: Scale, names: &[uds_geometry::RecordName], sample_bits: u32) -> Vec<(f64, f64)> {
+    let curve = modelled(scale, sample_bits, names);
     let all = curve.observed.bytes as f64;
     curve
         .found
@@ -27,7 +27,7 @@ fn shares(names: &[uds_geometry::RecordName], sample_bits: u32) -> Vec<(f64, f64
 fn dense_indexes_are_modelled_exactly() {
     for (seed, pattern) in (1..).zip(&PATTERNS) {
         let names = pattern.names(SCALE, POSTS, seed);
-        let modelled = shares(&names, 20);
+        let modelled = shares(SCALE, &names, 20);
         for (place, size) in SIZES.into_iter().enumerate().step_by(2) {
             let real = real_share(&SCALE.configuration(size, false), &names);
             let (share, error) = modelled[2 * place];
@@ -52,10 +52,13 @@ fn sparse_indexes_are_modelled_closely() {
         "lone duplicates, one hot name",
     ];
     for (seed, pattern) in (11..).zip(names.map(pattern)) {
-        let names = pattern.names(SCALE, POSTS, seed);
-        let (of_all, of_few) = (shares(&names, 20), shares(&names, 14));
+        // Lone duplicates are found by chance: of few chapters, all would be in the cache.
+        let is_lone = pattern.run.1 == 1;
+        let scale = if is_lone { Scale { chapter_pages: 4, chapters: 64 } } else { SCALE };
+        let names = pattern.names(scale, POSTS, seed);
+        let (of_all, of_few) = (shares(scale, &names, 20), shares(scale, &names, 14));
         for (place, size) in SIZES.into_iter().enumerate().step_by(3) {
-            let real = real_share(&SCALE.configuration(size, true), &names);
+            let real = real_share(&scale.configuration(size, true), &names);
             let ((all, _), (few, told)) = (of_all[2 * place + 1], of_few[2 * place + 1]);
             // That of the sample alone, without the allowance for the model, which is held here.
             let error = of_few[2 * place].1;
@@ -73,7 +76,7 @@ fn errors_of_samples_are_what_they_are_said_to_be() {
     let (mut inside, mut all) = (0, 0);
     for seed in 1..=12 {
         let names = pattern("middling runs, common names").names(SCALE, 60_000, seed);
-        let (exact, sampled) = (shares(&names, 20), shares(&names, 11));
+        let (exact, sampled) = (shares(SCALE, &names, 20), shares(SCALE, &names, 11));
         // Of each kind the smallest and the largest: the others say nearly the same.
         for place in [0, 8] {
             let ((exact, _), (sampled, error)) = (exact[place], sampled[place]);
