@@ -120,6 +120,13 @@ impl Report {
         let Facts { index, losses, memory_needed } = basis.facts(chunker.block_bytes());
         let zero_bytes = totals.zero_bytes.get();
         let savings = observer.savings(chunker, zero_bytes, block_bytes, duplicate_bytes);
+        // What earlier runs have seen is padded by nobody knows how much.
+        let padding = block_bytes.saturating_sub(bytes);
+        let zeroes = observer.earlier_zero_bytes + zero_bytes;
+        let answer = observer.answer(zero_bytes).map(|Answer { curve, .. }| {
+            let most = curve.total_bytes.saturating_sub(padding);
+            Answer::new(curve.with_most_bytes(most).with_zero_bytes(zeroes))
+        });
         Self {
             schema_version: SCHEMA_VERSION,
             interrupted: false,
@@ -150,7 +157,7 @@ impl Report {
             losses,
             memory_needed: memory_needed.map(|memory| memory.to_string()),
             index,
-            answer: observer.answer(zero_bytes),
+            answer,
             curve_is_whole: true,
             sampled_one_in: observer.model().map_or(1, |model| model.sampled_one_in()),
             savings,

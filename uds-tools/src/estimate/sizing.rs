@@ -41,6 +41,8 @@ impl Answer {
     pub(crate) fn new(curve: Curve) -> Self {
         let knee = knee::of(&curve);
         let advice = Advice::new(&curve, knee.as_ref());
+        // Noise has no knee.
+        let knee = knee.filter(|_| advice.is_worth_an_index());
         Self { curve, knee, advice }
     }
 }
