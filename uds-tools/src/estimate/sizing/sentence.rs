@@ -4,6 +4,8 @@ use super::advice::{Advice, Least, ROUNDING, Verdict};
 use super::curve::{Curve, Kind, Point};
 use crate::units;
 
+const EVERYTHING: &str = "finds everything";
+
 /// Why an index is recommended, what it saves and costs, and what others would save.
 pub(super) fn of(advice: &Advice, curve: &Curve, least: Least<'_>) -> String {
     if advice.verdict == Verdict::NothingToSave {
@@ -86,7 +88,7 @@ fn headline(advice: &Advice, curve: &Curve) -> String {
 fn finds(point: &Point, curve: &Curve) -> &'static str {
     let is_exact = point.error == 0.0 && curve.unlimited.error == 0.0;
     if is_exact && point.saved_share >= curve.unlimited.saved_share {
-        "finds everything"
+        EVERYTHING
     } else {
         "finds nearly everything"
     }
@@ -102,8 +104,12 @@ fn less_than_all(point: &Point, curve: &Curve) -> String {
             let spared = all.memory.bytes() - point.memory.bytes();
             let (spared, name) = (units::bytes(spared), all.name());
             let name = if point.kind == all.kind { all.memory.to_string() } else { name };
-            let finds = finds(all, curve);
-            format!(", and {spared} of memory less than the {name} that {finds} ({share})")
+            let which = if finds(all, curve) == EVERYTHING {
+                format!(" that {EVERYTHING} ({share})")
+            } else {
+                format!(", which would save {}", units::percent(all.saved_share))
+            };
+            format!(", and {spared} of memory less than the {name}{which}")
         }
         _ => format!("; an unlimited index would save {share}"),
     }
