@@ -86,22 +86,29 @@ fn common<'a>(places: &[Place<'a>]) -> Option<&'a Path> {
 
 /// Texts without a part of their middle, so that those that differ still do.
 fn distinct(texts: &[(&str, String)], room: usize) -> Vec<String> {
-    let all = |shorten: &dyn Fn(&str, usize) -> String| -> Vec<String> {
-        let short = |(lead, text): &(&str, String)| {
-            (*lead).to_owned() + &shorten(text, room.saturating_sub(lead.len()))
-        };
-        texts.iter().map(short).collect()
-    };
+    let mut rows = Vec::new();
     for fifths in BEGINNINGS {
-        let rows = all(&|text, room| shortened(text, room, fifths));
+        rows = apart(texts, room, fifths);
         if rows.iter().collect::<HashSet<_>>().len() == rows.len() {
-            return rows;
+            break;
         }
     }
-    all(&|text, room| match texts.iter().filter_map(|(_, other)| difference(text, other)).max() {
-        Some(at) if width(text) > room => around(text, room, at),
-        _ => shortened(text, room, BEGINNINGS[0]),
-    })
+    rows
+}
+
+/// Texts without their middle; those that would read the same, around where they differ.
+fn apart(texts: &[(&str, String)], room: usize, fifths: usize) -> Vec<String> {
+    let rest = |lead: &str| room.saturating_sub(lead.len());
+    let short = |(lead, text): &(&str, String)| shortened(text, rest(lead), fifths);
+    let shorts: Vec<_> = texts.iter().map(short).collect();
+    let row = |(at, (lead, text)): (usize, &(&str, String))| {
+        let is_alike = |other: &usize| shorts[*other] == shorts[at] && texts[*other].0 == *lead;
+        let others = (0..texts.len()).filter(is_alike);
+        let differs = others.filter_map(|other| difference(text, &texts[other].1)).max();
+        let label = differs.map(|letter| around(text, rest(lead), letter));
+        (*lead).to_owned() + label.as_deref().unwrap_or(&shorts[at])
+    };
+    texts.iter().enumerate().map(row).collect()
 }
 
 /// A text without its middle if it is wider than the room, with so many fifths of it in front.
@@ -210,6 +217,32 @@ mod tests {
         assert_eq!(found.rows, ["disk.img"]);
         assert_eq!(labels(&[("/srv/a", false), ("/srv/b", false)]).below, None);
         assert_eq!(labels(&[(long, false), ("/backup", false)]).below, None, "nothing in common");
+    }
+
+    // Guards rows that differ far from both of their ends, among others that begin as they do.
+    #[test]
+    fn the_place_where_rows_differ_is_kept() {
+        let html = |which: &str, more: &str| {
+            format!(".rustup/toolchains/{which}-x86_64-unknown-linux-gnu/share/doc/rust/html{more}")
+        };
+        let paths = [
+            html("nightly", ""),
+            html("stable", ""),
+            html("nightly", "/rust-by-example"),
+            html("stable", "/rust-by-example"),
+            html("nightly", "/book"),
+            ".cargo/registry".to_owned(),
+        ];
+        let places: Vec<_> = paths.iter().map(|path| (path.as_str(), true)).collect();
+        let expected = [
+            "rest of ...s/nightly...rust/html",
+            "rest of ...s/stable-...rust/html",
+            "rest of ...s/nightly...y-example",
+            "rest of ...s/stable-...y-example",
+            "rest of .rustup/...ust/html/book",
+            "rest of .cargo/registry",
+        ];
+        assert_eq!(labels(&places).rows, expected);
     }
 
     // Guards against rows that read the same and are not, wherever they differ.
