@@ -74,6 +74,11 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
     if part < whole { percent(share.min(1.0 - f64::EPSILON)) } else { percent(share) }
 }
 
+/// `part` of `whole` as a number; nothing of nothing is 0.
+pub(crate) fn fraction(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
 /// A share as a percentage, with one decimal: `12.3%`.
 pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
@@ -265,6 +270,12 @@ mod tests {
             (percent(0.0), percent(1e-9), percent(1.0)),
             ("0.0%".into(), "<0.1%".into(), "100.0%".into())
         );
+    }
+
+    // Guards against a share of nothing that is no number.
+    #[test]
+    fn fractions_of_nothing_are_nothing() {
+        assert_eq!((fraction(0, 0), fraction(5, 0), fraction(1, 4)), (0.0, 0.0, 0.25));
     }
 
     // Guards leap years and the ends of months and of the unit ranges.

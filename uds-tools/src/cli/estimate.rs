@@ -16,16 +16,21 @@ apart: VDO does not store them. A hard-linked file is read once,
 symbolic links inside directories are not followed, and an
 unreadable file is reported at the end.
 
+No index is made, and nothing is written: a model says what
+indexes of each size would save. --index, --memory, --sparse or
+--temp-dir ask for a real index: then the counts are what it
+finds, and it is removed in the end unless --index keeps it.
+
 The flags of vdoestimator, VDO's own estimator, are accepted:
 --memorySize, --reuse, --dedupeOnly, --compressionOnly, --verbose.
 
 Examples:
   uds estimate ~/.cargo ~/.rustup
-  uds estimate --memory 1G /srv
-  uds estimate --sparse /srv
+  uds estimate --html report.html /srv
   find . -newer stamp -print0 | uds estimate -0 --files-from -
   uds estimate --exclude '*.iso' --exclude .git ~
   uds estimate --format json /srv > estimate.json
+  uds estimate --memory 1G /srv
   uds estimate --index /var/tmp/srv.uds /srv";
 
 #[derive(Args, Debug)]
@@ -50,16 +55,16 @@ pub(crate) struct EstimateArgs {
     /// Heed the files .ignore in directories
     #[arg(long)]
     pub(crate) ignore: bool,
-    /// The index's memory: 256M, 512M, 768M or 1G to 1024G; or a number of
-    /// gigabytes, 0.25 for 256M
-    /// [default: 256M, or what the index of --index has]
+    /// Post to a real index with so much memory: 256M, 512M, 768M or 1G to
+    /// 1024G; or a number of gigabytes, 0.25 for 256M [default: no index;
+    /// where one is asked for, 256M or what that of --index has]
     #[arg(long, alias = "memorySize", value_name = "SIZE", value_parser = parse_memory)]
     pub(crate) memory: Option<MemorySize>,
-    /// Use a sparse index: ten times the window in the same memory, for
+    /// Post to a real index, a sparse one: ten times the window in the same memory, for
     /// duplicates that come in the company of others
     #[arg(long)]
     pub(crate) sparse: bool,
-    /// Keep the index in FILE: created if absent, extended if present
+    /// Post to a real index, kept in FILE: created if absent, extended if present
     #[arg(long, value_name = "FILE")]
     pub(crate) index: Option<PathBuf>,
     /// Fail where the file of --index holds no index yet
@@ -86,7 +91,8 @@ pub(crate) struct EstimateArgs {
     /// Stay on the file systems of the given paths
     #[arg(short = 'x', long)]
     pub(crate) one_file_system: bool,
-    /// Where the temporary index goes [default: the system's place]
+    /// Post to a real index in DIR, a temporary one [default: no index;
+    /// where one is asked for, the system's place for such files]
     #[arg(long, value_name = "DIR", conflicts_with = "index")]
     pub(crate) temp_dir: Option<PathBuf>,
     /// Do not look how well a sample of the blocks compresses

@@ -9,6 +9,7 @@
 //! | `age` | how far back the duplicates were |
 //! | `savings` | all of it as it is told: the JSON object |
 //! | `text`, `bars` | the same for people, and for a page of charts |
+//! | `labels` | what rows are about, each in so many columns |
 //!
 //! # Invariants
 //!
@@ -21,6 +22,7 @@ mod age;
 mod bars;
 mod cut;
 mod kinds;
+mod labels;
 mod savings;
 mod text;
 mod top;

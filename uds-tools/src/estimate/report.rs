@@ -30,7 +30,7 @@ use super::breakdown::Savings;
 use super::failures::Failures;
 use super::name::{BLOCK_BYTES, Naming};
 use super::observer::Observer;
-use super::sizing::{Answer, Estimate};
+use super::sizing::{Answer, Estimate, error_text};
 use super::totals::Totals;
 use crate::html::EstimatePage;
 use crate::output::SCHEMA_VERSION;
@@ -119,7 +119,16 @@ impl Report {
         };
         let Facts { index, losses, memory_needed } = basis.facts(chunker.block_bytes());
         let zero_bytes = totals.zero_bytes.get();
+        // What earlier runs have seen is padded by nobody knows how much.
+        let padding = block_bytes.saturating_sub(bytes);
+        let zeroes = observer.earlier_zero_bytes + zero_bytes;
+        let answer = observer.answer(zero_bytes).map(|Answer { curve, .. }| {
+            let most = curve.total_bytes.saturating_sub(padding);
+            Answer::new(curve.with_most_bytes(most).with_zero_bytes(zeroes))
+        });
+        let error = answer.as_ref().map_or(0.0, |answer| index.error(answer));
         let savings = observer.savings(chunker, zero_bytes, block_bytes, duplicate_bytes);
+        let savings = savings.with_error(error);
         Self {
             schema_version: SCHEMA_VERSION,
             interrupted: false,
@@ -142,7 +151,7 @@ impl Report {
             duplicate_blocks: totals.duplicate.get(),
             blocks_failed: totals.failed.get(),
             bytes_saved: duplicate_bytes.min(bytes),
-            saved_share: fraction(duplicate_bytes, block_bytes),
+            saved_share: units::fraction(duplicate_bytes, block_bytes),
             zero_bytes,
             unique_bytes: totals.unique_bytes.get(),
             duplicate_bytes,
@@ -150,7 +159,7 @@ impl Report {
             losses,
             memory_needed: memory_needed.map(|memory| memory.to_string()),
             index,
-            answer: observer.answer(zero_bytes),
+            answer,
             curve_is_whole: true,
             sampled_one_in: observer.model().map_or(1, |model| model.sampled_one_in()),
             savings,
@@ -165,11 +174,12 @@ impl Report {
         let _ = self.write_scanned(&mut text);
         if self.answer.is_some() {
             let _ = self.write_blocks(&mut text);
+            let _ = self.write_saved(&mut text);
         }
         if !self.index.modelled {
             let _ = self.index.write(&mut text);
         }
-        text.push_str(&self.savings.text());
+        text.push_str(&self.savings.text(canvas));
         if self.interrupted {
             text.push_str("\nINTERRUPTED: this covers only what was read so far.\n");
         }
@@ -185,6 +195,9 @@ impl Report {
         // Last, so that it is what is seen above the prompt.
         if let Some(answer) = &self.answer {
             text.push('\n');
+            if let Some(whole) = self.whole(answer) {
+                text.push_str(&format!("The sizes are of {whole}:\n"));
+            }
             text.push_str(&answer.text(canvas));
             if !self.curve_is_whole {
                 text.push_str(
@@ -210,17 +223,24 @@ impl Report {
                     chunks => chunks.to_owned(),
                 },
             ),
-            ("Duplicate", self.share_text(self.duplicate_bytes)),
+            ("Duplicate", self.duplicate_text(answer)),
             ("Zero", self.share_text(self.zero_bytes)),
             ("Time", units::duration(Duration::from_secs_f64(self.seconds))),
         ];
         if let Some(tried) = self.savings.compression() {
-            let of =
-                |saved_share, error| Estimate { saved_share, error }.text().replace("+-", "\u{b1}");
-            let compressed = of(tried.saved_share, tried.error);
+            let of = |estimate: Estimate| with_sign(&estimate.text());
+            let sample = if tried.is_exact { "all of it" } else { "a sample" };
+            let compressed = of(tried.estimate());
             facts
-                .push(("Compression", format!("{compressed} of the unique data, LZ4 of a sample")));
-            facts.push(("All together", of(tried.together_saved_share, tried.together_error)));
+                .push(("Compression", format!("{compressed} of the unique data, LZ4 of {sample}")));
+            facts.push(("All together", of(tried.together())));
+        }
+        if let Some(whole) = self.whole(answer) {
+            facts.push(("Sizes", format!("of {whole}, not of this run alone")));
+        }
+        if !self.curve_is_whole {
+            let known = "of this run alone: what the index has seen before is not known";
+            facts.push(("Sizes", known.to_owned()));
         }
         let bars = self.savings.bars();
         let page = EstimatePage {
@@ -234,6 +254,29 @@ impl Report {
 
     fn share_text(&self, bytes: u64) -> String {
         format!("{}, {}", units::bytes(bytes), units::share(bytes, self.block_bytes))
+    }
+
+    fn duplicate_text(&self, answer: &Answer) -> String {
+        let error = error_text(self.index.error(answer)).map(|error| format!(" \u{b1} {error}"));
+        let (share, error) = (self.share_text(self.duplicate_bytes), error.unwrap_or_default());
+        match self.without_limits() {
+            Some(which) => format!("{share}{error}, {which}"),
+            None => share + &error,
+        }
+    }
+
+    /// What the sizes are of, where that is more than this run has read.
+    fn whole(&self, answer: &Answer) -> Option<String> {
+        let all = answer.curve.total_bytes;
+        (all > self.block_bytes)
+            .then(|| format!("all {} that the index has seen", units::bytes(all)))
+    }
+
+    /// Which index it takes to find the duplicates, where there was none and not any will do.
+    fn without_limits(&self) -> Option<&'static str> {
+        let answer = self.answer.as_ref()?;
+        (self.index.modelled && !answer.is_smallest_enough())
+            .then_some("with an index without limits")
     }
 
     fn write_scanned(&self, text: &mut String) -> std::fmt::Result {
@@ -279,9 +322,7 @@ impl Report {
                 units::share(bytes, self.block_bytes),
             )
         };
-        let is_chunked = self.chunker != Chunker::Fixed.to_string();
-        let noun = if is_chunked { "chunks" } else { "blocks" };
-        row(if is_chunked { "Chunks" } else { "Blocks" }, self.blocks, self.block_bytes)?;
+        row(if self.is_chunked() { "Chunks" } else { "Blocks" }, self.blocks, self.block_bytes)?;
         row("  unique", self.unique_blocks, self.unique_bytes)?;
         row("  duplicate", self.duplicate_blocks, self.duplicate_bytes)?;
         row("  zero", self.zero_blocks, self.zero_bytes)?;
@@ -289,22 +330,30 @@ impl Report {
             let counted = self.unique_bytes + self.duplicate_bytes + self.zero_bytes;
             row("  FAILED", self.blocks_failed, self.block_bytes.saturating_sub(counted))?;
         }
-        writeln!(
-            text,
-            "\nSAVED      {} by deduplication, {}",
-            units::bytes(self.bytes_saved),
-            units::share(self.duplicate_bytes, self.block_bytes)
-        )?;
+        Ok(())
+    }
+
+    fn write_saved(&self, text: &mut String) -> std::fmt::Result {
+        let error = self.answer.as_ref().and_then(|answer| error_text(self.index.error(answer)));
+        let error = error.map(|error| format!(" +- {error}")).unwrap_or_default();
+        let saved = units::bytes(self.bytes_saved);
+        let share = units::share(self.duplicate_bytes, self.block_bytes);
+        writeln!(text, "\nSAVED      {saved} by deduplication, {share}{error}")?;
+        if let Some(which) = self.without_limits() {
+            writeln!(text, "           {which}")?;
+        }
         if self.zero_blocks == 0 {
             return Ok(());
         }
+        let noun = if self.is_chunked() { "chunks" } else { "blocks" };
         let all = self.duplicate_bytes + self.zero_bytes;
-        writeln!(
-            text,
-            "           {} with the zero {noun}, {}",
-            units::bytes(all.min(self.bytes_scanned)),
-            units::share(all, self.block_bytes)
-        )
+        let saved = units::bytes(all.min(self.bytes_scanned));
+        let share = units::share(all, self.block_bytes);
+        writeln!(text, "           {saved} with the zero {noun}, {share}{error}")
+    }
+
+    fn is_chunked(&self) -> bool {
+        self.chunker != Chunker::Fixed.to_string()
     }
 }
 
@@ -320,8 +369,9 @@ fn answer_or_nulls<S: Serializer>(
     }
 }
 
-fn fraction(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+/// A text for the page, with the sign that stands for its `+-`.
+fn with_sign(text: &str) -> String {
+    text.replace("+-", "\u{b1}")
 }
 
 #[cfg(test)]

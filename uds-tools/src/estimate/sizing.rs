@@ -22,7 +22,7 @@ mod text;
 use serde::Serialize;
 
 pub(crate) use advice::Advice;
-pub(crate) use curve::{Curve, Estimate, Kind, Point};
+pub(crate) use curve::{Curve, Estimate, Kind, Point, error_text};
 
 /// The whole answer to "How much index do I need?": four fields of the JSON object, `curve`,
 /// `unlimited`, `knee` and `recommendation`.
@@ -41,6 +41,15 @@ impl Answer {
     pub(crate) fn new(curve: Curve) -> Self {
         let knee = knee::of(&curve);
         let advice = Advice::new(&curve, knee.as_ref());
+        // Noise has no knee.
+        let knee = knee.filter(|_| advice.is_worth_an_index());
         Self { curve, knee, advice }
+    }
+
+    /// Whether the smallest index would save what one without limits does, to half a tenth of a
+    /// percent.
+    pub(crate) fn is_smallest_enough(&self) -> bool {
+        let smallest = &self.curve.points()[0];
+        self.curve.unlimited.saved_share - smallest.saved_share < advice::ROUNDING
     }
 }

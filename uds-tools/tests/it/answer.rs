@@ -75,6 +75,10 @@ fn a_second_run_goes_on_with_the_curve() {
     assert_eq!(json["files_scanned"], 2, "{json}");
     assert_eq!(json["index_skipped"], true);
 
+    // People are told, where the counts are of one run and the sizes of all.
+    let ran = uds.run(&["estimate", "--index", "index", "second"]);
+    assert!(ran.stdout.contains("\nThe sizes are of all 4.69 MiB that"), "{}", ran.stdout);
+
     // Where the file is gone, or was left behind, the curve begins anew and says that.
     let kept = fs::read(uds.path("index.curve")).unwrap();
     fs::remove_file(uds.path("index.curve")).unwrap();
@@ -161,10 +165,20 @@ fn nothing_and_nothing_but_zeroes_have_an_answer() {
     fs::create_dir(uds.path("empty")).unwrap();
     let json = uds.estimate(&["empty"]);
     assert_eq!((counts(&json), &json["unlimited"]["saved_share"]), ([0; 4], &0.0.into()));
+    assert_eq!(json["recommendation"]["sentence"], "Nothing was read.");
     assert_eq!(json["recommendation"]["verdict"], "nothing_to_save");
     uds.write("zeroes/data", &[0; 40_960]);
     let json = uds.estimate(&["zeroes"]);
     assert_eq!((counts(&json), &json["saved_share"]), ([0, 0, 10, 0], &0.0.into()));
+    let said = json["recommendation"]["sentence"].as_str().unwrap();
+    assert!(said.contains("all blocks are zero ones"), "{said}");
+    uds.write("small/a", b"x");
+    uds.write("small/b", b"x");
+    let json = uds.estimate(&["small"]);
+    assert_eq!(
+        (&json["bytes_saved"], &json["recommendation"]["saved_bytes"]),
+        (&2.into(), &2.into())
+    );
     assert_eq!(uds.run(&["estimate", "empty", "zeroes"]).code, Some(0));
 }
 

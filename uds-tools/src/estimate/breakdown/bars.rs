@@ -5,8 +5,8 @@
 //! 1. Texts are as they are: whoever writes the page escapes them for it.
 //! 2. A row says in words all that its bar shows.
 
+use super::labels;
 use super::savings::{Figures, Savings};
-use super::text::full_place;
 use crate::html::{BarRow, Bars};
 use crate::units;
 
@@ -19,7 +19,7 @@ impl Savings {
         let directories = self
             .by_directory
             .iter()
-            .map(|row| bar(full_place(&row.path, row.is_rest), &row.figures));
+            .map(|row| bar(labels::full(&row.path, row.is_rest), &row.figures));
         let kinds = self.by_type.iter().map(|row| bar(row.kind.clone(), &row.figures));
         let files = self.top_files.iter().map(|row| bar(units::path(&row.path), &row.figures));
         let lists = [

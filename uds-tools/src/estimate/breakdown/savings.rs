@@ -14,6 +14,10 @@ use super::age::AgeRow;
 use super::cut::cut;
 use super::{AgeTally, AgeUnit, Breakdown, Sums};
 use crate::estimate::compress::Compression;
+use crate::units::fraction;
+
+/// The least part of all savings that a file has a row for; the first has one anyway.
+const LEAST_SHARE: f64 = 0.001;
 
 /// How the data was read, so far as it changes the words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,9 +100,15 @@ pub(super) struct Age {
 }
 
 impl Savings {
-    /// What compression would add, if it was tried.
+    /// What compression would add, if it was tried on any block.
     pub(crate) fn compression(&self) -> Option<&Compression> {
-        self.compression.as_ref()
+        self.compression.as_ref().filter(|found| found.sampled_blocks > 0)
+    }
+
+    /// The same, where what deduplication saves may be so far off, as a share of all data.
+    pub(crate) fn with_error(mut self, error: f64) -> Self {
+        self.compression = self.compression.map(|found| found.with_duplicate_error(error));
+        self
     }
 
     /// All of it. Without a compression, none was tried.
@@ -124,7 +134,10 @@ impl Savings {
             .top
             .files()
             .iter()
-            .map(|file| File { figures: figures(&file.sums), path: file.path.clone() });
+            .map(|file| File { figures: figures(&file.sums), path: file.path.clone() })
+            .enumerate()
+            .filter(|(place, file)| *place == 0 || file.figures.share_of_all >= LEAST_SHARE)
+            .map(|(_, file)| file);
         Self {
             is_sampled: scope.is_sampled,
             by_directory: by_directory.collect(),
@@ -149,8 +162,8 @@ impl Figures {
             zero_bytes: sums.zero_bytes,
             saved_bytes: sums.saved(),
             // An estimate from a sample may say more of a small row than it holds.
-            saved_share: share(sums.saved().min(sums.bytes), sums.bytes),
-            share_of_all: share(sums.saved(), all_saved_bytes),
+            saved_share: fraction(sums.saved().min(sums.bytes), sums.bytes),
+            share_of_all: fraction(sums.saved(), all_saved_bytes),
             all_saved_bytes,
         }
     }
@@ -164,18 +177,14 @@ fn by_age(ages: &AgeTally) -> Vec<Age> {
     let age = |row: AgeRow| {
         within_bytes = sum(within_bytes, &row);
         Age {
-            share_of_all: share(row.saved_bytes, all_bytes),
-            share_within: share(within_bytes, all_bytes),
+            share_of_all: fraction(row.saved_bytes, all_bytes),
+            share_within: fraction(within_bytes, all_bytes),
             row,
             within_bytes,
             all_bytes,
         }
     };
     rows.into_iter().map(age).collect()
-}
-
-fn share(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 /// A path as text, in which what is not UTF-8 is replaced.

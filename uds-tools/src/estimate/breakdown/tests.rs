@@ -11,8 +11,10 @@ use super::cut::{CutRow, cut};
 use super::*;
 use crate::estimate::compress::{Compression, Population, SampleKey, Sampler};
 use crate::html::{BarRow, Bars};
+use crate::terminal::Canvas;
 
 const BLOCK: u64 = 4096;
+const CANVAS: Canvas = Canvas { columns: 60, is_unicode: false };
 
 /// A file of a made-up tree.
 #[derive(Clone, Debug)]
@@ -303,7 +305,7 @@ fn savings() -> Savings {
 // Guards the text that people see.
 #[test]
 fn the_text_for_people() {
-    let text = savings().text();
+    let text = savings().text(CANVAS);
     assert_fits(&text);
     insta::assert_snapshot!(text);
 }
@@ -326,8 +328,11 @@ fn a_text_of_exabytes_fits() {
         .collect();
     let scope = Scope { unit: AgeUnit::Chunks, is_sampled: true };
     let told = Savings::new(&fed(&files), &ages, None, scope);
-    let text = told.text();
+    let text = told.text(CANVAS);
     assert_fits(&text);
+    let wide = told.text(Canvas { columns: 100, ..CANVAS });
+    let widest = wide.lines().map(|line| line.chars().count()).max();
+    assert_eq!(widest, Some(100), "a wide terminal is used: {wide}");
     assert!(text.contains("an estimate from a sample"), "{text}");
     assert!(text.contains("64 to 256 K chunks"), "{text}");
     assert!(told.bars().iter().all(|bars| bars.note.contains("sample")));
@@ -339,7 +344,47 @@ fn where_nothing_is_saved_nothing_is_told() {
     let scope = Scope { unit: AgeUnit::Blocks, is_sampled: false };
     let breakdown = fed(&[File::new("/a/b", "/a", 10, 0)]);
     let told = Savings::new(&breakdown, &AgeTally::default(), None, scope);
-    assert!(told.text().is_empty() && told.bars().is_empty());
+    assert!(told.text(CANVAS).is_empty() && told.bars().is_empty());
+}
+
+// Guards the list of files against rows of nothing, and of none at all.
+#[test]
+fn files_that_save_little_are_left_out() {
+    let scope = Scope { unit: AgeUnit::Blocks, is_sampled: false };
+    let told = |files: &[File]| Savings::new(&fed(files), &AgeTally::default(), None, scope);
+    let paths = |told: &Savings| -> Vec<String> {
+        told.top_files.iter().map(|file| file.path.display().to_string()).collect()
+    };
+    let few = ["/a/large", "/a/thousandth", "/a/less"].map(|path| File::new(path, "/a", 9999, 0));
+    let [large, thousandth, less] = few;
+    let files = [
+        File { saved: 9980, ..large },
+        File { saved: 11, ..thousandth },
+        File { saved: 9, ..less },
+    ];
+    assert_eq!(paths(&told(&files)), ["/a/large", "/a/thousandth"]);
+    let many: Vec<_> =
+        (0..5000).map(|number| File::new(&format!("/a/{number:04}"), "/a", 1, 1)).collect();
+    assert_eq!(paths(&told(&many)), ["/a/0000"], "the first has a row in any case");
+}
+
+// Guards against a section about no blocks, except where it is all that was asked for.
+#[test]
+fn without_samples_nothing_is_told_of_compression() {
+    let scope = Scope { unit: AgeUnit::Blocks, is_sampled: false };
+    let told = |is_of_all_blocks| {
+        let population = Population {
+            is_of_all_blocks,
+            shares_blocks: true,
+            bytes: BLOCK,
+            zero_bytes: BLOCK,
+            duplicate_bytes: 0,
+        };
+        let found = Sampler::default().result(&population);
+        Savings::new(&Breakdown::default(), &AgeTally::default(), Some(found), scope)
+    };
+    assert!(told(false).compression().is_none() && told(false).text(CANVAS).is_empty());
+    assert_eq!(told(true).text(CANVAS), "\nCompress   no block to try\n");
 }
 
 // Guards the charts: rows that are not those of the text, and shares of something else.

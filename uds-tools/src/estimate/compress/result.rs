@@ -10,6 +10,8 @@ use serde::Serialize;
 
 use super::Sample;
 use super::packing::{BLOCK_BYTES, ROOM, costs};
+use crate::estimate::sizing::Estimate;
+use crate::units::fraction;
 
 /// What a sample stands for, and what else was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,15 +41,17 @@ pub(crate) struct Compression {
     pub(crate) is_exact: bool,
     /// Blocks that are stored as they are: they shrink too little to share a block.
     pub(crate) incompressible_share: f64,
+    /// What a block takes on average, those that do not shrink at their own size.
     pub(crate) mean_compressed_bytes: f64,
     /// The share of the sampled data that compression saves.
     pub(crate) saved_share: f64,
-    /// Two standard errors of `saved_share`.
+    /// Half the width of the 95% interval of `saved_share`: two standard errors.
     pub(crate) error: f64,
     /// The share of all data that compression saves on top of deduplication.
     pub(crate) share_of_all_data: f64,
     /// What both and the zero blocks save of all data.
     pub(crate) together_saved_share: f64,
+    /// Its error, that of what deduplication saves included.
     pub(crate) together_error: f64,
 }
 
@@ -68,10 +72,10 @@ impl Compression {
             false => sample.compressed_bytes >= sample.bytes,
         };
         let kept = samples.iter().filter(is_kept).count();
-        let compressed: f64 = samples.iter().map(|sample| f64::from(sample.compressed_bytes)).sum();
+        let compressed: f64 = samples.iter().map(|sample| f64::from(sample.stored_alone())).sum();
         let duplicates = if population.is_of_all_blocks { 0 } else { population.duplicate_bytes };
         let dropped = population.zero_bytes.saturating_add(duplicates).min(population.bytes);
-        let left = part(population.bytes - dropped, population.bytes);
+        let left = fraction(population.bytes - dropped, population.bytes);
         Self {
             blocks: if population.is_of_all_blocks { "all" } else { "unique" },
             algorithm: "lz4",
@@ -85,6 +89,30 @@ impl Compression {
             together_saved_share: if population.bytes == 0 { 0.0 } else { 1.0 - left * share },
             together_error: left * error,
         }
+    }
+
+    /// The same, where the duplicates are an estimate that may be so far off, as a share of all
+    /// data: a duplicate more is a unique block less, which would be stored compressed.
+    pub(crate) fn with_duplicate_error(mut self, error: f64) -> Self {
+        if !self.is_of_all() {
+            self.together_error = self.together_error.hypot(error * (1.0 - self.saved_share));
+        }
+        self
+    }
+
+    /// Whether all blocks were sampled, not only those that differ.
+    pub(crate) fn is_of_all(&self) -> bool {
+        self.blocks == "all"
+    }
+
+    /// What compression saves of the data that was sampled.
+    pub(crate) fn estimate(&self) -> Estimate {
+        Estimate { saved_share: self.saved_share, error: self.error }
+    }
+
+    /// What both and the zero blocks save of all data.
+    pub(crate) fn together(&self) -> Estimate {
+        Estimate { saved_share: self.together_saved_share, error: self.together_error }
     }
 }
 
@@ -111,8 +139,4 @@ fn stored_share(samples: &[Sample], stored: &[f64], is_whole: bool) -> (f64, f64
     let count = samples.len() as f64;
     let variance = squares * count / (count - 1.0).max(1.0);
     (share, 2.0 * variance.sqrt() / bytes)
-}
-
-fn part(bytes: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { bytes as f64 / whole as f64 }
 }

@@ -180,6 +180,29 @@ fn together_is_what_is_left_compressed() {
     near(nothing.together_saved_share, 0.0);
 }
 
+// Guards what is told of both together: an error that leaves out that of the duplicates.
+#[test]
+fn the_error_of_duplicates_counts() {
+    let sampler = sampled((0..40).map(|number| (SampleKey::of_place(7, number), ROOM / 2)));
+    let found = sampler.result(&UNIQUE);
+    let near = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-9, "{found}");
+    // A block that may be a duplicate takes half a block where it is none.
+    near(found.clone().with_duplicate_error(0.02).together_error, 0.01);
+    let unsure = Compression { together_error: 0.0075, ..found };
+    near(unsure.with_duplicate_error(0.02).together_error, 0.0125);
+    let all = sampler.result(&Population { is_of_all_blocks: true, ..UNIQUE });
+    near(all.with_duplicate_error(0.02).together_error, 0.0);
+}
+
+// Guards against blocks that take more than they are stored at.
+#[test]
+fn no_block_is_larger_compressed() {
+    let sizes = [4112, 4112, 4096, 1000];
+    let sampler = sampled((0..4).map(|at| (SampleKey::of_place(7, at), sizes[at as usize])));
+    let mean = sampler.result(&UNIQUE).mean_compressed_bytes;
+    assert!((mean - 13_288.0 / 4.0).abs() < 1e-9, "{mean}");
+}
+
 // Guards the compressor: a table that is not cleared between blocks, an output that is too small,
 // and sizes that are not those of LZ4's block format.
 #[test]

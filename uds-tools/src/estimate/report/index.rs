@@ -7,9 +7,9 @@ use serde::Serialize;
 use uds_geometry::{Configuration, MemorySize};
 use uds_index::Statistics;
 
-use super::fraction;
 use super::losses::Losses;
 use crate::estimate::observer::{Observer, smallest};
+use crate::estimate::sizing::Answer;
 use crate::estimate::target::Target;
 use crate::size::memory_for_records;
 use crate::units;
@@ -109,8 +109,14 @@ impl IndexFacts {
             window_records: window,
             window_bytes: window * block_bytes,
             records_in_index: records,
-            full_share: fraction(records, window),
+            full_share: units::fraction(records, window),
         }
+    }
+
+    /// How far off the duplicates may be, as a share of the data: a real index counted them, and
+    /// the model of one knows them as well as the `answer` says.
+    pub(super) fn error(&self, answer: &Answer) -> f64 {
+        if self.modelled { answer.curve.unlimited.error } else { 0.0 }
     }
 
     /// The facts for people.

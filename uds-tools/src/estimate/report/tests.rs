@@ -4,11 +4,16 @@ use uds_index::Statistics;
 
 use super::{IndexFacts, Losses, Report, Stage};
 use crate::estimate::breakdown::{AgeTally, AgeUnit, Breakdown, Savings, Scope};
-use crate::estimate::sizing::{Answer, samples};
+use crate::estimate::sizing::{Answer, Curve, samples};
 use crate::terminal::Canvas;
 
 const CANVAS: Canvas = Canvas { columns: 60, is_unicode: false };
 const SCOPE: Scope = Scope { unit: AgeUnit::Blocks, is_sampled: false };
+
+/// What any index saves of the report's data.
+fn tenth() -> Curve {
+    samples::curve(&[10.0], &[10.0], 10.0, (0.0, 0.0), 340_000 * 4096)
+}
 
 fn report() -> Report {
     Report {
@@ -51,7 +56,7 @@ fn report() -> Report {
             records_in_index: 304_766,
             full_share: 0.0045,
         },
-        answer: Some(Answer::new(samples::flat())),
+        answer: Some(Answer::new(tenth())),
         curve_is_whole: true,
         sampled_one_in: 1,
         savings: Savings::new(&Breakdown::default(), &AgeTally::default(), None, SCOPE),
@@ -173,4 +178,41 @@ fn a_report_of_exabytes_fits() {
         ..report()
     };
     assert_fits(&text.text(CANVAS));
+}
+
+fn modelled(answer: Answer) -> Report {
+    let index = IndexFacts { modelled: true, ..report().index };
+    Report { index, answer: Some(answer), ..report() }
+}
+
+// Guards against counts of an index without limits that are taken for those of any, and against an
+// estimate without its error; a real index counts, whatever its curve.
+#[test]
+fn saved_says_what_it_is_of() {
+    let told = |report: Report| {
+        let text = report.text(CANVAS);
+        assert_fits(&text);
+        (text.contains("with an index without limits\n"), text.contains("deduplication, 10.0% +- "))
+    };
+    assert_eq!(told(modelled(Answer::new(tenth()))), (false, false));
+    assert_eq!(told(modelled(Answer::new(samples::slope()))), (true, true));
+    let real = Report { answer: Some(Answer::new(samples::slope())), ..report() };
+    assert_eq!(told(real), (false, false));
+    let page = modelled(Answer::new(samples::slope())).page().unwrap();
+    assert!(page.contains("10.0% &#177; 0.4, with an index without limits"), "{page}");
+}
+
+// Guards the run that goes on with an index: its counts are its own, and the sizes are of all.
+#[test]
+fn sizes_of_all_runs_say_so() {
+    let whole = |block_bytes| Report { block_bytes, ..report() };
+    let all = tenth().total_bytes;
+    let text = whole(all / 2).text(CANVAS);
+    assert_fits(&text);
+    assert!(text.contains("\nThe sizes are of all 1.30 GiB that the index has seen:\n"), "{text}");
+    assert!(whole(all / 2).page().unwrap().contains("not of this run alone"));
+    assert!(!whole(all).text(CANVAS).contains("sizes"));
+    assert!(!whole(all).page().unwrap().contains("this run"));
+    let lost = Report { curve_is_whole: false, ..whole(all) };
+    assert!(lost.page().unwrap().contains("of this run alone: what the index has seen before"));
 }

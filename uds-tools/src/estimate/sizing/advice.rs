@@ -12,6 +12,8 @@
 //!    times the disk of a dense one of the same memory, so that an eighth of the memory takes about
 //!    the same disk; with less to gain, its disk, and that it misses what comes alone, count more.
 //! 4. Where no index is enough, the aim is what the best of them saves, and that is said.
+//! 5. No index is recommended where an unlimited one would save no more than the error of that
+//!    number, or than [`ROUNDING`]: it may be nothing.
 //!
 //! # Invariants
 //!
@@ -43,7 +45,7 @@ pub(crate) enum Verdict {
     NearlyEverything,
     /// None is large enough; this one saves nearly as much as any.
     TooSmall,
-    /// There is nothing to save, whatever the index.
+    /// There is nothing to save, whatever the index, or no more than the error.
     NothingToSave,
 }
 
@@ -55,7 +57,7 @@ pub(crate) struct Advice {
     pub(crate) memory_bytes: u64,
     /// What the index takes on disk.
     pub(crate) disk_bytes: u64,
-    /// What it would save of what was scanned.
+    /// What it would save of what was scanned, and never more than that.
     pub(crate) saved_bytes: u64,
     pub(crate) verdict: Verdict,
     /// The next smaller index of the same kind, and the least of the other kind that finds nearly
@@ -83,7 +85,7 @@ impl Advice {
             point,
             memory_bytes: point.memory.bytes(),
             disk_bytes: point.disk_bytes(),
-            saved_bytes: point.saved_bytes(curve.total_bytes),
+            saved_bytes: curve.saved_bytes(&point),
             verdict,
             alternatives,
             sentence: String::new(),
@@ -111,17 +113,18 @@ impl Advice {
         }
         let knee = knee.filter(|knee| knee.kind == self.point.kind)?;
         let memory = self.memory_bytes.saturating_sub(knee.memory.bytes());
-        let saved = self.saved_bytes.saturating_sub(knee.saved_bytes(curve.total_bytes));
+        let saved = self.saved_bytes.saturating_sub(curve.saved_bytes(knee));
         (saved / WORTH < memory).then(|| sentence::knee_would_do(knee, memory, saved))
     }
 }
 
 fn choose(curve: &Curve) -> (Verdict, Least<'_>, Point) {
     let best = curve.best();
-    let aim = curve.unlimited.saved_share.max(best);
+    let unlimited = curve.unlimited;
+    let aim = unlimited.saved_share.max(best);
     // Invariant 1 of the curve: there is a first point, and it is dense.
     let smallest = &curve.points()[0];
-    if aim < ROUNDING || curve.total_bytes == 0 {
+    if unlimited.saved_share <= ROUNDING.max(unlimited.error) || curve.total_bytes == 0 {
         let least = Least { dense: Some(smallest), sparse: None };
         return (Verdict::NothingToSave, least, *smallest);
     }

@@ -5,6 +5,8 @@
 //! 1. A curve has at least one dense point; all dense points come first, and those of a kind
 //!    ascend in memory, no size twice.
 //! 2. Shares are of `total_bytes`, from 0 to 1.
+//! 3. Never more bytes are saved than were read: the last block of a file counts in full in
+//!    `total_bytes`, and has fewer bytes in `most_bytes`.
 
 use serde::{Serialize, Serializer};
 use uds_geometry::{LayoutSizes, MemorySize};
@@ -62,6 +64,12 @@ pub(crate) struct Curve {
     /// What the shares are of.
     #[serde(skip)]
     pub(crate) total_bytes: u64,
+    /// The bytes of the data itself, which is all that can be saved.
+    #[serde(skip)]
+    most_bytes: u64,
+    /// The bytes of `total_bytes` in blocks of zeroes only.
+    #[serde(skip)]
+    zero_bytes: u64,
 }
 
 fn in_words<S: Serializer>(memory: &MemorySize, serializer: S) -> Result<S::Ok, S::Error> {
@@ -103,11 +111,6 @@ impl Point {
         // Every index of a named size has a layout.
         LayoutSizes::new(&geometry).map_or(0, |sizes| sizes.total_bytes())
     }
-
-    /// What it would save of so many bytes.
-    pub(crate) fn saved_bytes(&self, total_bytes: u64) -> u64 {
-        (self.saved_share * total_bytes as f64).round() as u64
-    }
 }
 
 impl Curve {
@@ -121,7 +124,31 @@ impl Curve {
         let place = |point: &Point| (point.kind, point.memory);
         assert!(points.windows(2).all(|two| place(&two[0]) < place(&two[1])), "invariant 1");
         assert!(points.first().is_some_and(|point| point.kind == Kind::Dense), "invariant 1");
-        Self { points, unlimited, total_bytes }
+        Self { points, unlimited, total_bytes, most_bytes: total_bytes, zero_bytes: 0 }
+    }
+
+    /// The same curve, of data of which not more than `bytes` can be saved: what was read, without
+    /// what the last blocks of files are padded with.
+    pub(crate) fn with_most_bytes(mut self, bytes: u64) -> Self {
+        self.most_bytes = bytes;
+        self
+    }
+
+    /// The same curve, of data of which so many bytes are in blocks of zeroes only.
+    pub(crate) fn with_zero_bytes(mut self, bytes: u64) -> Self {
+        self.zero_bytes = bytes;
+        self
+    }
+
+    /// Whether all blocks are of zeroes only; false where there is none.
+    pub(super) fn is_of_zeroes(&self) -> bool {
+        self.total_bytes > 0 && self.zero_bytes >= self.total_bytes
+    }
+
+    /// What the index of a point would save, in bytes (invariant 3).
+    pub(super) fn saved_bytes(&self, point: &Point) -> u64 {
+        let bytes = (point.saved_share * self.total_bytes as f64).round() as u64;
+        bytes.min(self.most_bytes)
     }
 
     /// All points.

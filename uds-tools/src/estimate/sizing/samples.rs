@@ -70,7 +70,12 @@ pub(crate) fn too_small() -> Curve {
 
 /// Data of which nothing comes twice.
 pub(crate) fn nothing() -> Curve {
-    curve(&[0.0], &[0.0], 0.0, (0.0, 0.0), 700 << 20)
+    nothing_of(700 << 20, 0)
+}
+
+/// So much of such data, of which so much is zeroes.
+pub(crate) fn nothing_of(bytes: u64, zero_bytes: u64) -> Curve {
+    curve(&[0.0], &[0.0], 0.0, (0.0, 0.0), bytes).with_zero_bytes(zero_bytes)
 }
 
 /// All of them, with names.

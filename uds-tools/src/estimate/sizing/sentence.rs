@@ -4,6 +4,8 @@ use super::advice::{Advice, Least, ROUNDING, Verdict};
 use super::curve::{Curve, Kind, Point};
 use crate::units;
 
+const EVERYTHING: &str = "finds everything";
+
 /// Why an index is recommended, what it saves and costs, and what others would save.
 pub(super) fn of(advice: &Advice, curve: &Curve, least: Least<'_>) -> String {
     if advice.verdict == Verdict::NothingToSave {
@@ -42,13 +44,22 @@ pub(super) fn of(advice: &Advice, curve: &Curve, least: Least<'_>) -> String {
 }
 
 fn nothing(curve: &Curve) -> String {
-    let share = curve.unlimited.saved_share;
-    if share > 0.0 {
-        let share = units::percent(share);
-        format!("Next to nothing to save: {share}. This data is not worth an index.")
-    } else {
-        "Nothing to save: no block of this data was found twice.".into()
+    let unlimited = curve.unlimited;
+    if curve.total_bytes == 0 {
+        return "Nothing was read.".into();
     }
+    if curve.is_of_zeroes() {
+        return "Nothing to save by deduplication: all blocks are zero ones, which take no index."
+            .into();
+    }
+    let what = if unlimited.error > 0.0 {
+        format!("Nothing to save within the error ({}).", unlimited.text())
+    } else if unlimited.saved_share > 0.0 {
+        format!("Next to nothing to save: {}.", unlimited.text())
+    } else {
+        return "Nothing to save: no block of this data was found twice.".into();
+    };
+    format!("{what} This data is not worth an index.")
 }
 
 fn headline(advice: &Advice, curve: &Curve) -> String {
@@ -60,15 +71,26 @@ fn headline(advice: &Advice, curve: &Curve) -> String {
         units::bytes(advice.disk_bytes)
     );
     let is_smallest = curve.of(point.kind).first() == Some(point);
+    let finds = finds(point, curve);
     match advice.verdict {
         Verdict::Everything if is_smallest => {
-            format!("{}, the smallest, finds everything: {costs}.", point.name())
+            format!("{}, the smallest, {finds}: {costs}.", point.name())
         }
-        Verdict::Everything => format!("{} finds everything: {costs}.", point.name()),
+        Verdict::Everything => format!("{} {finds}: {costs}.", point.name()),
         Verdict::NearlyEverything => {
             format!("{}: {costs}{}.", point.name(), less_than_all(point, curve))
         }
         _ => format!("{}: {costs}.", point.name()),
+    }
+}
+
+/// How much an index finds that is called enough: everything only where that is known.
+fn finds(point: &Point, curve: &Curve) -> &'static str {
+    let is_exact = point.error == 0.0 && curve.unlimited.error == 0.0;
+    if is_exact && point.saved_share >= curve.unlimited.saved_share {
+        EVERYTHING
+    } else {
+        "finds nearly everything"
     }
 }
 
@@ -82,7 +104,12 @@ fn less_than_all(point: &Point, curve: &Curve) -> String {
             let spared = all.memory.bytes() - point.memory.bytes();
             let (spared, name) = (units::bytes(spared), all.name());
             let name = if point.kind == all.kind { all.memory.to_string() } else { name };
-            format!(", and {spared} of memory less than the {name} that finds everything ({share})")
+            let which = if finds(all, curve) == EVERYTHING {
+                format!(" that {EVERYTHING} ({share})")
+            } else {
+                format!(", which would save {}", units::percent(all.saved_share))
+            };
+            format!(", and {spared} of memory less than the {name}{which}")
         }
         _ => format!("; an unlimited index would save {share}"),
     }
