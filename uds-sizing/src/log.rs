@@ -27,7 +27,8 @@ impl Log {
         Self { chapter_records, open: 0, filled: 0, names: vec![0; slots].into_boxed_slice() }
     }
 
-    /// Posts a name: a record is added, unless the open chapter has one of it. Says whether one was.
+    /// Posts a name: a record is added, unless the open chapter has one of it. Says whether one
+    /// was.
     pub(crate) fn post(&mut self, hash: Hash) -> bool {
         let mask = self.names.len() - 1;
         let (mut slot, name) = (hash.slot(mask), hash.short());

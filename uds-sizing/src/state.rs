@@ -152,8 +152,8 @@ impl Model {
     /// # Errors
     ///
     /// [`SizingError::Io`] where reading fails or the bytes end early; [`SizingError::Saved`] where
-    /// they are no saved model of these candidates, have a larger sample than that of [`Model::new`],
-    /// or are damaged; and the errors of [`Model::new`].
+    /// they are no saved model of these candidates, have a larger sample than that of
+    /// [`Model::new`], or are damaged; and the errors of [`Model::new`].
     pub fn load(candidates: &[Candidate], from: impl Read) -> Result<Self, SizingError> {
         let mut from = Reader { from, sum: NO_SUM };
         from.expect("magic number", MAGIC)?;
