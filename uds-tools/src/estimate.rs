@@ -113,13 +113,13 @@ pub(crate) fn run(arguments: &EstimateArgs) -> Result<Exit, Failure> {
     let mut report = Report::new(&totals, &failures, basis, &observer, how(arguments));
     report.interrupted = interrupted;
     report.curve_is_whole = curve_is_whole;
-    let ended = end(scanned, target, &totals, |path, standing| {
+    let ended = end(scanned, target, &totals, |path, standing, index_took_all| {
         let Some(model) = observer.model() else { return };
         let keeping = Keeping {
             standing,
             how: how(arguments),
             model: &model,
-            is_whole: curve_is_whole,
+            is_whole: curve_is_whole && index_took_all,
             zero_bytes: observer.earlier_zero_bytes + totals.zero_bytes.get(),
         };
         if let Err(error) = kept::save(path, &keeping, &stop) {
@@ -185,7 +185,7 @@ fn end(
     scanned: Result<(), Failure>,
     target: Option<Target>,
     totals: &Totals,
-    keep: impl FnOnce(&Path, Standing),
+    keep: impl FnOnce(&Path, Standing, bool),
 ) -> Result<(), (Stage, Failure)> {
     let Some(target) = target else { return scanned.map_err(|failure| (Stage::Scan, failure)) };
     let scanned = scanned.map_err(|failure| (Stage::Scan, target.explain(failure)));
@@ -194,7 +194,8 @@ fn end(
     // An index that could not answer can perhaps be saved; what it was told before is not lost.
     let saved = target.finish();
     if let (Ok(()), Some(path)) = (&saved, path) {
-        keep(&path, standing);
+        // What the index did not take, the model has seen all the same.
+        keep(&path, standing, scanned.is_ok() && looked_up.is_ok());
     }
     scanned?;
     saved.map_err(|failure| (Stage::Save, failure))?;
