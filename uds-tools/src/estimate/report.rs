@@ -200,10 +200,11 @@ impl Report {
             }
             text.push_str(&answer.text(canvas));
             if !self.curve_is_whole {
-                text.push_str(
-                    "\nThe sizes and the recommendation cover this run alone:\n\
-                     what the index has seen before is not known.\n",
-                );
+                let last = units::bytes(answer.curve.total_bytes);
+                text.push_str(&format!(
+                    "\nThe sizes and the recommendation are of the last {last}\n\
+                     only, not of all that the index has seen.\n",
+                ));
             }
         }
         text
@@ -239,8 +240,11 @@ impl Report {
             facts.push(("Sizes", format!("of {whole}, not of this run alone")));
         }
         if !self.curve_is_whole {
-            let known = "of this run alone: what the index has seen before is not known";
-            facts.push(("Sizes", known.to_owned()));
+            let last = units::bytes(answer.curve.total_bytes);
+            facts.push((
+                "Sizes",
+                format!("of the last {last} only, not of all that the index has seen"),
+            ));
         }
         let bars = self.savings.bars();
         let page = EstimatePage {
@@ -268,7 +272,7 @@ impl Report {
     /// What the sizes are of, where that is more than this run has read.
     fn whole(&self, answer: &Answer) -> Option<String> {
         let all = answer.curve.total_bytes;
-        (all > self.block_bytes)
+        (all > self.block_bytes && self.curve_is_whole)
             .then(|| format!("all {} that the index has seen", units::bytes(all)))
     }
 
