@@ -13,7 +13,7 @@ mod estimate;
 use std::fmt::Write;
 
 pub(crate) use self::bars::{BarRow, Bars};
-pub(crate) use self::estimate::EstimatePage;
+pub(crate) use self::estimate::{EstimatePage, signed};
 use crate::chart::{Bin, Chart};
 use crate::units;
 

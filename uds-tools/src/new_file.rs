@@ -57,12 +57,22 @@ impl<'a> NewFile<'a> {
 
     /// Writes the file.
     pub(crate) fn write(&self, text: &str, stop: &Stop) -> Result<(), Failure> {
+        self.write_with(stop, |mut file| Ok(file.write_all(text.as_bytes())?))
+    }
+
+    /// Makes the file of what `fill` writes.
+    pub(crate) fn write_with(
+        &self,
+        stop: &Stop,
+        fill: impl FnOnce(&File) -> anyhow::Result<()>,
+    ) -> Result<(), Failure> {
         let failed = |error| Failure::new(Exit::InputOutput, error);
         let named = || format!("cannot write {:?}", self.path);
         let unfinished = self.unfinished().with_context(named).map_err(failed)?;
         let make = || OpenOptions::new().write(true).create_new(true).open(&unfinished);
         let file = stop.begin_file(&unfinished, make).with_context(named).map_err(failed)?;
-        let written = fill(file, text).with_context(named).map_err(failed);
+        let written = fill(&file).and_then(|()| Ok(file.sync_all()?));
+        let written = written.with_context(named).map_err(failed);
         let result = written.and_then(|()| match self.give_name(&unfinished) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(exists(self.path)),
             result => result.with_context(named).map_err(failed),
@@ -98,11 +108,6 @@ impl<'a> NewFile<'a> {
             result => result,
         }
     }
-}
-
-fn fill(mut file: File, text: &str) -> std::io::Result<()> {
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }
 
 fn exists(path: &Path) -> Failure {

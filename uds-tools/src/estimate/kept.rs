@@ -23,7 +23,8 @@ use uds_sizing::Model;
 use super::observer::candidates;
 use super::walk::Identity;
 use super::{Chunker, Naming};
-use crate::exit::complain;
+use crate::exit::{Failure, complain};
+use crate::new_file::NewFile;
 use crate::stop::Stop;
 
 /// `UDSCURVE`, and the version of what precedes the model.
@@ -138,26 +139,12 @@ pub(crate) struct Keeping<'a> {
 }
 
 /// Saves the model of the index in `path`, which is saved.
-pub(crate) fn save(path: &Path, keeping: &Keeping<'_>, stop: &Stop) -> Result<()> {
+pub(crate) fn save(path: &Path, keeping: &Keeping<'_>, stop: &Stop) -> Result<(), Failure> {
     let Some(path) = file_of(path) else { return Ok(()) };
-    let mut unfinished = path.clone().into_os_string();
-    unfinished.push(".unfinished");
-    let unfinished = PathBuf::from(unfinished);
-    let make = || File::create(&unfinished);
-    let written = stop
-        .begin_file(&unfinished, make)
-        .map_err(anyhow::Error::from)
-        .and_then(|file| write(&file, keeping))
-        .and_then(|()| Ok(std::fs::rename(&unfinished, &path)?));
-    if written.is_err() {
-        // What cannot be written cannot be of use; it may not be there either.
-        let _ = std::fs::remove_file(&unfinished);
-    }
-    stop.end_file();
-    written.with_context(|| {
-        format!(
-            "cannot write the curve to {path:?}; the index is saved, a later run begins a new one"
-        )
+    let written = NewFile::plan(&path, true, None)
+        .and_then(|file| file.write_with(stop, |file| write(file, keeping)));
+    written.map_err(|failure| {
+        failure.about("the index is saved, its curve is not; a later run begins a new one")
     })
 }
 
@@ -172,7 +159,5 @@ fn write(file: &File, keeping: &Keeping<'_>) -> Result<()> {
     }
     to.write_all(words.as_bytes())?;
     keeping.model.save(&mut to)?;
-    to.flush()?;
-    drop(to);
-    Ok(file.sync_all()?)
+    Ok(to.flush()?)
 }

@@ -16,7 +16,7 @@ use uds_sizing::{Candidate, Found, Model, Outcome, Reference, Stream};
 use super::Chunker;
 use super::breakdown::{AgeTally, AgeUnit, Savings, Scope};
 use super::compress::{Population, SampleKey, Sampler};
-use super::sizing::{Answer, Curve, Estimate, Kind, Point};
+use super::sizing::{Curve, Estimate, Kind, Point};
 use super::source::SharedBreakdown;
 use super::totals::Totals;
 use super::worker::Block;
@@ -47,7 +47,7 @@ pub(crate) struct Observer {
 }
 
 /// The sizes of the curve: those that fall short of 1G, and then each twice the one before.
-pub(crate) fn sizes() -> impl Iterator<Item = MemorySize> {
+fn sizes() -> impl Iterator<Item = MemorySize> {
     let gigabyte = MemorySize::GB_1.bytes();
     MemorySize::all().filter(move |size| size.bytes() < gigabyte || size.bytes().is_power_of_two())
 }
@@ -121,7 +121,7 @@ impl Observer {
 
     /// The share that an index without limits would have saved so far, with so many zero bytes.
     pub(crate) fn share_so_far(&self, zero_bytes: u64) -> Option<f64> {
-        let model = lock(self.model.as_ref()?);
+        let model = self.model()?;
         let found = model.unlimited();
         let all = model.observed().bytes + zero_bytes + self.earlier_zero_bytes;
         Some(found.bytes as f64 / all.max(1) as f64)
@@ -146,10 +146,12 @@ impl Observer {
         self.model.as_ref().map(lock)
     }
 
-    /// How much index the data needs; `zero_bytes` are those of this run's zero blocks.
-    pub(crate) fn answer(&self, zero_bytes: u64) -> Option<Answer> {
+    /// What indexes of each size would have saved; `zero_bytes` are those of this run's zero
+    /// blocks.
+    pub(crate) fn curve(&self, zero_bytes: u64) -> Option<Curve> {
         let curve = self.model()?.curve();
-        let total = curve.observed.bytes + zero_bytes + self.earlier_zero_bytes;
+        let zero_bytes = zero_bytes + self.earlier_zero_bytes;
+        let total = curve.observed.bytes + zero_bytes;
         let share = |bytes: u64| bytes as f64 / total.max(1) as f64;
         let points = indexes().zip(&curve.found).map(|((memory, kind), found)| Point {
             memory,
@@ -161,7 +163,7 @@ impl Observer {
             saved_share: share(curve.unlimited.bytes),
             error: share(curve.unlimited.error_bytes),
         };
-        Some(Answer::new(Curve::new(points.collect(), unlimited, total)))
+        Some(Curve::new(points.collect(), unlimited, total).with_zero_bytes(zero_bytes))
     }
 
     /// Where the savings are, in data that was cut by `chunker` and has so many zero and duplicate

@@ -32,7 +32,7 @@ use super::name::{BLOCK_BYTES, Naming};
 use super::observer::Observer;
 use super::sizing::{Answer, Estimate, error_text};
 use super::totals::Totals;
-use crate::html::EstimatePage;
+use crate::html::{EstimatePage, signed};
 use crate::output::SCHEMA_VERSION;
 use crate::terminal::Canvas;
 use crate::units;
@@ -121,10 +121,9 @@ impl Report {
         let zero_bytes = totals.zero_bytes.get();
         // What earlier runs have seen is padded by nobody knows how much.
         let padding = block_bytes.saturating_sub(bytes);
-        let zeroes = observer.earlier_zero_bytes + zero_bytes;
-        let answer = observer.answer(zero_bytes).map(|Answer { curve, .. }| {
+        let answer = observer.curve(zero_bytes).map(|curve| {
             let most = curve.total_bytes.saturating_sub(padding);
-            Answer::new(curve.with_most_bytes(most).with_zero_bytes(zeroes))
+            Answer::new(curve.with_most_bytes(most))
         });
         let error = answer.as_ref().map_or(0.0, |answer| index.error(answer));
         let savings = observer.savings(chunker, zero_bytes, block_bytes, duplicate_bytes);
@@ -229,7 +228,7 @@ impl Report {
             ("Time", units::duration(Duration::from_secs_f64(self.seconds))),
         ];
         if let Some(tried) = self.savings.compression() {
-            let of = |estimate: Estimate| with_sign(&estimate.text());
+            let of = |estimate: Estimate| signed(&estimate.text());
             let sample = if tried.is_exact { "all of it" } else { "a sample" };
             let compressed = of(tried.estimate());
             facts
@@ -371,11 +370,6 @@ fn answer_or_nulls<S: Serializer>(
         Some(answer) => answer.serialize(serializer),
         None => serializer.collect_map(fields.map(|field| (field, None::<()>))),
     }
-}
-
-/// A text for the page, with the sign that stands for its `+-`.
-fn with_sign(text: &str) -> String {
-    text.replace("+-", "\u{b1}")
 }
 
 #[cfg(test)]

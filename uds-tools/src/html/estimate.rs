@@ -122,8 +122,13 @@ impl EstimatePage<'_> {
 }
 
 /// A text with the sign that stands for its `+-`.
+pub(crate) fn signed(text: &str) -> String {
+    text.replace("+-", "\u{b1}")
+}
+
+/// The same, escaped.
 pub(super) fn with_sign(text: &str) -> String {
-    escaped(&text.replace("+-", "\u{b1}"))
+    escaped(&signed(text))
 }
 
 #[cfg(test)]
